@@ -1,0 +1,55 @@
+"""The two secrets: one signs, the other hashes suppressed addresses. Neither is ever derived from the other."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+from config.settings import Settings, settings
+
+
+def _kept(folder: Path, name: str) -> str:
+    """The key in the state folder, made at first use; safe when two processes make it at once."""
+    path = folder / name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{name}.{os.getpid()}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+def secret_key(chosen: Settings) -> bytes:
+    """The signing secret of an installation."""
+    return (chosen.secret_key.get_secret_value() or _kept(chosen.state_dir, "secret-key")).encode()
+
+
+def suppression_key(chosen: Settings) -> bytes:
+    """The secret under which suppressed addresses are hashed."""
+    return (chosen.suppression_key.get_secret_value() or _kept(chosen.state_dir, "suppression-key")).encode()
+
+
+@cache
+def signing_key(purpose: str) -> bytes:
+    """32 bytes for one purpose ("unsubscribe", "return-path"), so that a token for one never passes as another."""
+    return hmac.digest(secret_key(settings()), purpose.encode(), hashlib.sha256)
+
+
+@cache
+def _suppression_key() -> bytes:
+    return suppression_key(settings())
+
+
+def address_hash(address: str) -> str:
+    """HMAC-SHA256 of a normalised address under SUPPRESSION_KEY, 64 hex digits; letter case does not count."""
+    return hmac.digest(_suppression_key(), address.casefold().encode(), hashlib.sha256).hex()

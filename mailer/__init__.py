@@ -1,0 +1,4 @@
+"""What is sent and how: mailings and editions, rendering, the message plan, relays, sending and the ledger.
+
+Plain functions over sessions; the queue above calls them with ids.
+"""
