@@ -32,7 +32,7 @@ class RelayUrl:
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError("write it as smtp://host:port or smtps://user:password@host:port")
         query = parse_qs(parts.query)
-        self.tls: str | None = query.pop("tls", [None])[0]  # type: ignore[list-item]
+        self.tls: str | None = query.pop("tls", [None])[0]
         if query:
             raise ValueError(f"unknown option {next(iter(query))!r}; there is only ?tls=starttls|none")
         if parts.scheme == "smtps":

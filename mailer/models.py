@@ -118,7 +118,7 @@ class Mailing(Base):
 
 
 class Draft(Base):
-    """What an author wrote in one language: the source of an edition, changed by each import until the mailing is sent."""
+    """What an author wrote in one language: the source of an edition, renewed by each import until it is sent."""
 
     __tablename__ = "draft"
 
