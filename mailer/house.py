@@ -1,0 +1,245 @@
+"""The house style: who an organisation is and how its mail looks. Data, entered from a YAML file."""
+
+import hashlib
+import io
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from PIL import Image, UnidentifiedImageError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.errors import Refused, Unknown
+from mailer.colours import Colours
+from mailer.models import HouseStyle, Media, Sender
+from subscribers.models import Organisation
+
+LOGO_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif"}
+LOGO_BYTES = 100_000
+LOGO_HEIGHT = 48
+"""The height a logo is shown at, in CSS pixels; its picture may be larger, for dense screens."""
+
+FontStack = Annotated[str, StringConstraints(pattern=r"^[\w ,'.-]+$", max_length=200)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def _lines(value: Any) -> Any:
+    return [line.strip() for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Stacks(_Part):
+    """Font families, each a CSS list that ends in a generic name. Mail can carry no fonts: name what devices have."""
+
+    heading: FontStack = "Georgia, 'Times New Roman', serif"
+    body: FontStack = "Georgia, 'Times New Roman', serif"
+    label: FontStack = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+    """Masthead, labels, buttons and footer."""
+
+
+ARABIC_SCRIPT = frozenset({"ar", "ckb", "fa", "ps", "ur"})
+ARABIC = Stacks(
+    heading="'Segoe UI', 'Geeza Pro', 'Noto Naskh Arabic', 'Noto Sans Arabic', Tahoma, Arial, sans-serif",
+    body="'Segoe UI', 'Geeza Pro', 'Noto Naskh Arabic', 'Noto Sans Arabic', Tahoma, Arial, sans-serif",
+    label="'Segoe UI', 'Geeza Pro', 'Noto Sans Arabic', Tahoma, Arial, sans-serif",
+)
+
+
+class Fonts(Stacks):
+    """The fonts of a house, and those of a language whose script they lack."""
+
+    languages: dict[str, Stacks] = {}
+
+
+class Contact(_Part):
+    """Whom a journalist calls. Without a name the mail says "Press office" in its own language."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+class Logo(_Part):
+    """The logo, a row of media, shown in the masthead. `width` and `height` are in CSS pixels."""
+
+    hash: str
+    content_type: Literal["image/png", "image/jpeg", "image/gif"]
+    filename: str
+    alt: Line
+    width: int
+    height: int
+
+
+class House(_Part):
+    """An organisation as its mail shows it."""
+
+    name: Line
+    legal_name: str = ""
+    """In full, where `name` is a short one."""
+    address: Annotated[tuple[Line, ...], BeforeValidator(_lines)] = ()
+    website: Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$")] = ""
+    email: str = ""
+    phone: str = ""
+    logo: Logo | None = None
+    colours: Colours = Field(default_factory=lambda: Colours.model_validate({}))
+    fonts: Fonts = Fonts()
+    boilerplate: dict[str, str] = {}
+    """What the organisation says of itself, by language."""
+    contact: Contact = Contact()
+
+    def about(self, language: str) -> str:
+        """The boilerplate in `language` or a wider one, else in English, else in whichever there is, else ``."""
+        from mailer.render.words import fallbacks  # noqa: PLC0415 -- rendering imports this module
+
+        for name in [*fallbacks(language), "en", *self.boilerplate]:
+            if name in self.boilerplate:
+                return self.boilerplate[name]
+        return ""
+
+    def fonts_for(self, language: str) -> Stacks:
+        """The font stacks of an edition in `language`."""
+        primary = language.split("-")[0]
+        return self.fonts.languages.get(primary) or (ARABIC if primary in ARABIC_SCRIPT else self.fonts)
+
+
+def default_house() -> House:
+    """The look of an organisation that has none yet; a mailing should not be sent with it, it has no address."""
+    return House(name="Press office")
+
+
+def load_house(session: Session, organisation_id: int) -> House:
+    """The house style of an organisation, else the default one under the organisation's name."""
+    stored = session.get(HouseStyle, organisation_id)
+    if stored is not None:
+        return House.model_validate(stored.style)
+    organisation = session.get(Organisation, organisation_id)
+    return default_house().model_copy(update={"name": organisation.name} if organisation else {})
+
+
+def import_house(session: Session, path: Path) -> House:
+    """Enter the house style that the YAML file at `path` describes: a new one, or the next version of a known one.
+
+    Makes the organisation where there is none of that name, keeps the logo as media, and adds `sender`
+    ("Name <address>") to those the organisation may send as. Raises Refused, with the file and the key, for anything
+    that is not understood, for a picture that is none, and for colours that could not be read.
+    """
+    given = _read(path)
+    sender = given.pop("sender", None)
+    logo = given.get("logo")
+    if logo is not None:
+        given["logo"] = _keep_logo(session, path, logo)
+    try:
+        house = House.model_validate(given)
+    except ValidationError as error:
+        raise _refusal(path, error) from None
+    organisation = _organisation(session, house.name)
+    style = house.model_dump(mode="json")
+    stored = session.get(HouseStyle, organisation.id)
+    if stored is None:
+        session.add(HouseStyle(organisation_id=organisation.id, style=style))
+    else:
+        stored.style = style
+    if sender is not None:
+        _keep_sender(session, path, organisation, sender)
+    session.flush()
+    return house
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refused(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(given, dict):
+        raise Refused(f"{path}: a house style is a list of `key: value` lines, at least `name: ...`")
+    return given
+
+
+def _organisation(session: Session, name: str) -> Organisation:
+    organisation = session.scalar(select(Organisation).where(Organisation.name == name))
+    if organisation is None:
+        organisation = Organisation(name=name)
+        session.add(organisation)
+        session.flush()
+    return organisation
+
+
+def _keep_logo(session: Session, path: Path, logo: object) -> dict[str, Any]:
+    """The logo's `{file, alt}` as the house keeps it; its bytes go into the media table."""
+    where = f"{path}: logo"
+    if not isinstance(logo, dict) or not isinstance(logo.get("file"), str) or not str(logo.get("alt") or "").strip():
+        raise Refused(f"{where}: give `file:` (a picture beside the YAML file) and `alt:` (what it reads aloud)")
+    for key in set(logo) - {"file", "alt"}:
+        raise _unknown(path, "logo", key, ("file", "alt"))
+    try:
+        content = (path.parent / logo["file"]).read_bytes()
+        picture = Image.open(io.BytesIO(content))
+    except OSError as error:
+        wrong = "is not a picture" if isinstance(error, UnidentifiedImageError) else "cannot be read"
+        raise Refused(f"{where}: {logo['file']} {wrong}; it must be a PNG, JPEG or GIF file") from None
+    if picture.format not in LOGO_TYPES:
+        raise Refused(f"{where}: {logo['file']} is {picture.format}; mail programs show PNG, JPEG and GIF")
+    if len(content) > LOGO_BYTES:
+        raise Refused(f"{where}: {logo['file']} has {len(content):,} bytes and travels in every mail; at most {LOGO_BYTES:,}")
+    digest = hashlib.sha256(content).hexdigest()
+    content_type = LOGO_TYPES[picture.format]
+    if session.get(Media, digest) is None:
+        session.add(Media(hash=digest, content_type=content_type, content=content))
+    height = min(LOGO_HEIGHT, picture.height)
+    return {
+        "hash": digest,
+        "content_type": content_type,
+        "filename": f"house-logo.{content_type.removeprefix('image/')}",
+        "alt": logo["alt"],
+        "width": max(1, round(picture.width * height / picture.height)),
+        "height": height,
+    }
+
+
+def _keep_sender(session: Session, path: Path, organisation: Organisation, sender: object) -> None:
+    name, address = parseaddr(str(sender))
+    if "@" not in address:
+        raise Refused(f"{path}: sender: {sender!r} is no address; write it like IMPALA <press@impala.example>")
+    known = session.scalar(select(Sender).where(Sender.address == address))
+    if known is None:
+        session.add(Sender(organisation_id=organisation.id, name=name, address=address))
+    elif known.organisation_id != organisation.id:
+        raise Refused(f"{path}: sender: {address} belongs to another organisation; give this one its own address")
+    else:
+        known.name = name
+
+
+def _refusal(path: Path, error: ValidationError) -> Refused:
+    """The first thing that pydantic did not like, in words."""
+    first = error.errors()[0]
+    place = [str(step) for step in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        return _unknown(path, ".".join(place[:-1]), place[-1], _known(place[:-1]))
+    message = "is missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
+    return Refused(f"{path}: {'.'.join(place) or 'house'}: {message}")
+
+
+def _unknown(path: Path, place: str, key: object, known: tuple[str, ...]) -> Refused:
+    inside = f" of {place}" if place else ""
+    return Refused(f"{path}: {Unknown(f'key{inside}', str(key), known)}")
+
+
+def _known(place: list[str]) -> tuple[str, ...]:
+    """The keys there are at `place` in a house style, as one writes them in the file."""
+    model: Any = House
+    for step in place:
+        if not hasattr(model, "model_fields"):
+            continue
+        annotation = model.model_fields[step].annotation if step in model.model_fields else model
+        inner = [kind for kind in get_args(annotation) if hasattr(kind, "model_fields")]
+        model = inner[0] if inner else annotation
+    fields = tuple(getattr(model, "model_fields", ()))
+    return (*fields, "sender") if model is House else fields

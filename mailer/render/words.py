@@ -1,0 +1,58 @@
+"""The fixed words of mail ("Unsubscribe", "About ...") in the language of an edition, read from templates/locale."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.pofile import read_po
+from markupsafe import Markup, escape
+
+FOLDER = Path(__file__).parents[2] / "templates" / "locale"
+
+Translator = Callable[..., str]
+
+
+def fallbacks(language: str) -> list[str]:
+    """The languages to look in, best first: `pt-BR` gives `pt-BR`, `pt`; `zh-Hant-TW` gives three."""
+    parts = language.replace("_", "-").split("-")
+    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+@cache
+def translations(language: str) -> Translator:
+    """The function that templates call as `_`: `_("Unsubscribe")`, `_("About %(name)s", name=house.name)`.
+
+    What no catalogue of `language` or of a wider one (`pt` for `pt-BR`) has stands as it is written, in English. With
+    values of which one is Markup the result is Markup, the words and the other values escaped.
+    """
+    catalogues = [_catalogue(name) for name in fallbacks(language)]
+
+    def translate(message: str, **values: object) -> str:
+        found = next((words[message] for words in catalogues if message in words), message)
+        if not values:
+            return found
+        if any(isinstance(value, Markup) for value in values.values()):
+            return escape(found) % values
+        return found % values
+
+    return translate
+
+
+def languages() -> list[str]:
+    """The languages there are words in, besides English."""
+    return sorted(path.name.replace("_", "-") for path in FOLDER.iterdir() if (path / "LC_MESSAGES").is_dir())
+
+
+@cache
+def _catalogue(language: str) -> dict[str, str]:
+    path = FOLDER / language.replace("-", "_") / "LC_MESSAGES" / "email.po"
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=Locale.parse(language, sep="-"), abort_invalid=True)
+    return {
+        str(message.id): str(message.string)
+        for message in catalogue
+        if message.id and message.string and not message.fuzzy and isinstance(message.id, str)
+    }
