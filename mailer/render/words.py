@@ -20,13 +20,14 @@ def fallbacks(language: str) -> list[str]:
 
 
 @cache
-def translations(language: str) -> Translator:
+def translations(language: str, catalogue: str = "email") -> Translator:
     """The function that templates call as `_`: `_("Unsubscribe")`, `_("About %(name)s", name=house.name)`.
 
     What no catalogue of `language` or of a wider one (`pt` for `pt-BR`) has stands as it is written, in English. With
-    values of which one is Markup the result is Markup, the words and the other values escaped.
+    values of which one is Markup the result is Markup, the words and the other values escaped. `catalogue` is the
+    name of the .po files: "email" for mail, "web" for the public pages.
     """
-    catalogues = [_catalogue(name) for name in fallbacks(language)]
+    catalogues = [_catalogue(name, catalogue) for name in fallbacks(language)]
 
     def translate(message: str, **values: object) -> str:
         found = next((words[message] for words in catalogues if message in words), message)
@@ -45,8 +46,8 @@ def languages() -> list[str]:
 
 
 @cache
-def _catalogue(language: str) -> dict[str, str]:
-    path = FOLDER / language.replace("-", "_") / "LC_MESSAGES" / "email.po"
+def _catalogue(language: str, name: str) -> dict[str, str]:
+    path = FOLDER / language.replace("-", "_") / "LC_MESSAGES" / f"{name}.po"
     if not path.is_file():
         return {}
     with path.open("rb") as file:
