@@ -1,0 +1,125 @@
+"""The message plan: a compiled edition made ready, so that a recipient's message is a join of bytes."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from config.errors import BroadsideError
+from mailer.plan import headers
+from mailer.plan.body import Body, Source
+from mailer.plan.compiled import CompiledEdition
+from mailer.plan.skeleton import skeleton
+from mailer.recipient import Recipient
+from mailer.render.personal import TooLarge, context, environment
+
+_Values = ParamSpec("_Values")
+_Result = TypeVar("_Result")
+_printable = re.compile(r"[ -~]*").fullmatch
+
+
+class RenderError(BroadsideError):
+    """One recipient's message cannot be made. Names the edition and the part, and nothing of the person."""
+
+    def __init__(self, language: str, part: str, reason: str) -> None:
+        super().__init__(f"the {part} of the {language} edition cannot be made for this recipient: {reason}")
+        self.language = language
+        self.part = part
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a delivery adds to an edition and its recipient. URLs stand without angle brackets."""
+
+    message_id: str
+    """`<left@right>`, from mailer.links."""
+    date: str
+    """As RFC 5322 has it."""
+    return_path: str
+    """The envelope sender; it is no header of ours."""
+    list_id: str
+    """`name.domain`."""
+    list_title: str
+    """The list's title in the edition's language: in List-Id and in the footer."""
+    unsubscribe_url: str
+    feedback_id: str
+    list_help: str
+    """A URL."""
+    list_owner: str
+    """A URL, mostly mailto:."""
+    unsubscribe_mailto: str = ""
+    """A mailto: URL with the token, or empty."""
+
+
+class MessagePlan:
+    """All of an edition that does not depend on its reader, encoded; made once, used for every recipient."""
+
+    def __init__(self, compiled: CompiledEdition, media: Mapping[str, bytes]) -> None:
+        """Compile an edition; `media` holds the bytes of its files by their hash.
+
+        Raises Refused for a file that is missing, jinja2.TemplateSyntaxError for a source that is no Jinja, and
+        mailer.plan.headers.BadValue for a sender that is no address.
+        """
+        self.language = compiled.language
+        jinja = environment(compiled.language)
+        self._subject = Source(jinja, compiled.subject)
+        self._text = Body(jinja, compiled.text)
+        self._html = Body(jinja, compiled.html)
+        self._skeleton = skeleton(compiled, media)
+        self._sender = headers.mailbox("From", *headers.split_mailbox(compiled.sender))
+        if compiled.reply_to:
+            self._sender += headers.mailbox("Reply-To", *headers.split_mailbox(compiled.reply_to))
+        self._language_field = f"Content-Language: {compiled.language}\r\n"
+
+    def assemble(self, recipient: Recipient, stamp: Stamp) -> bytes:
+        """The whole message as it goes down the wire: CRLF only, no line over 998 octets, none beginning with a dot.
+
+        Raises RenderError where the edition cannot be rendered for this recipient.
+        """
+        values = context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.list_title)
+        subject = self._made("subject", self._subject.text, values)
+        head = self._made("header", self._header, recipient, stamp, subject)
+        text = self._made("text", self._text.encoded, values)
+        html = self._made("HTML", self._html.encoded, values)
+        frame = self._skeleton
+        return b"".join((head, frame.before, text, frame.between, html, frame.after))
+
+    def _header(self, recipient: Recipient, stamp: Stamp, subject: str) -> bytes:
+        if not headers.cleaned(subject):
+            raise headers.BadValue("the subject is empty")
+        if not _printable(stamp.message_id + stamp.date + stamp.feedback_id):
+            raise headers.BadValue("a control character in the Message-ID, Date or Feedback-ID")
+        name = f"{recipient.first_name} {recipient.last_name}"
+        ways_out = [stamp.unsubscribe_url]
+        if stamp.unsubscribe_mailto:
+            ways_out.append(stamp.unsubscribe_mailto)
+        # RFC 8058 knows one click only over https; without it mail stays on this machine anyway.
+        one_click = stamp.unsubscribe_url.startswith("https://")
+        return "".join(
+            (
+                self._sender,
+                headers.mailbox("To", name, recipient.email),
+                headers.unstructured("Subject", subject),
+                f"Date: {stamp.date}\r\n",
+                f"Message-ID: {stamp.message_id}\r\n",
+                headers.list_id(stamp.list_title, stamp.list_id),
+                headers.urls("List-Unsubscribe", *ways_out),
+                "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if one_click else "",
+                headers.urls("List-Help", stamp.list_help),
+                headers.urls("List-Owner", stamp.list_owner),
+                "List-Post: NO\r\n",
+                f"Feedback-ID: {stamp.feedback_id}\r\n",
+                self._language_field,
+            )
+        ).encode()
+
+    def _made(
+        self, part: str, make: Callable[_Values, _Result], *values: _Values.args, **more: _Values.kwargs
+    ) -> _Result:
+        """What `make` gives; any error in it becomes a RenderError without the values that its text may hold."""
+        try:
+            return make(*values, **more)
+        except (TooLarge, headers.BadValue) as error:  # their texts are ours and hold no values
+            raise RenderError(self.language, part, str(error)) from None
+        except Exception as error:  # noqa: BLE001 - an author's expression may raise anything
+            raise RenderError(self.language, part, type(error).__name__) from None
