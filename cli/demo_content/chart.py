@@ -1,0 +1,87 @@
+"""The diagram of the demo's op-ed, `value-gap/chart.png`: drawn without words, so that it serves every language.
+
+Two services above, two musicians below; what returns from the first is broad, from the second thin, and a dashed
+outline shows what is missing. It explains the idea and shows no data. Run `python -m cli.demo_content.chart`.
+"""
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+SIZE = (1040, 600)
+"""Twice the width it is shown at, for dense screens."""
+FINER = 3
+"""Drawn so many times larger, then made small: Pillow draws hard edges."""
+PAPER, INK, ACCENT, LINE = "#f9f5ee", "#1b1717", "#b32d12", "#8a7f76"
+RADIUS = 76
+BROAD, THIN = 132, 26
+
+
+def draw() -> Image.Image:
+    """The diagram, `SIZE` pixels, in a palette of 32 colours."""
+    width, height = SIZE[0] * FINER, SIZE[1] * FINER
+    image = Image.new("RGB", (width, height), PAPER)
+    pen = ImageDraw.Draw(image)
+    for middle, returned in ((270, BROAD), (770, THIN)):
+        _flow(pen, middle, returned)
+        _service(pen, middle, 96)
+        _musician(pen, middle, SIZE[1] - 96)
+    small = image.resize(SIZE, Image.Resampling.LANCZOS)
+    return small.quantize(32, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+
+
+def _at(*numbers: float) -> list[float]:
+    return [number * FINER for number in numbers]
+
+
+def _service(pen: ImageDraw.ImageDraw, x: float, y: float) -> None:
+    pen.ellipse(_at(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), fill=INK)
+    pen.polygon(_at(x - 22, y - 36, x - 22, y + 36, x + 40, y), fill=PAPER)
+
+
+def _musician(pen: ImageDraw.ImageDraw, x: float, y: float) -> None:
+    pen.ellipse(_at(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), fill=ACCENT)
+    for side in (-30, 22):
+        pen.ellipse(_at(x + side - 15, y + 16, x + side + 15, y + 40), fill=PAPER)
+        pen.rectangle(_at(x + side + 8, y - 30, x + side + 15, y + 29), fill=PAPER)
+    pen.polygon(_at(x - 22, y - 38, x + 37, y - 48, x + 37, y - 28, x - 22, y - 18), fill=PAPER)
+
+
+def _flow(pen: ImageDraw.ImageDraw, x: float, width: float) -> None:
+    """An arrow `width` wide from the service down to the musician, within the outline of a broad one."""
+    top, neck, tip = 190, 350, 412
+    head = width * 0.42
+    if width < BROAD:
+        _outline(pen, x, top, neck, tip)
+    pen.rectangle(_at(x - width / 2, top, x + width / 2, neck), fill=ACCENT)
+    pen.polygon(_at(x - width / 2 - head, neck - 2, x + width / 2 + head, neck - 2, x, tip), fill=ACCENT)
+
+
+def _outline(pen: ImageDraw.ImageDraw, x: float, top: float, neck: float, tip: float) -> None:
+    half, wing = BROAD / 2, BROAD / 2 + BROAD * 0.42
+    corners = [(half, top), (half, neck), (wing, neck), (0, tip)]
+    for side in (-1, 1):
+        for (from_x, from_y), (to_x, to_y) in zip(corners, corners[1:], strict=False):
+            _dashes(pen, x + side * from_x, from_y, x + side * to_x, to_y)
+    _dashes(pen, x - half, top, x + half, top)
+
+
+def _dashes(pen: ImageDraw.ImageDraw, from_x: float, from_y: float, to_x: float, to_y: float) -> None:
+    length = ((to_x - from_x) ** 2 + (to_y - from_y) ** 2) ** 0.5
+    count = max(1, round(length / 20))
+    for number in range(count):
+        start, end = (number + 0.15) / count, (number + 0.75) / count
+        pen.line(
+            _at(
+                from_x + (to_x - from_x) * start,
+                from_y + (to_y - from_y) * start,
+                from_x + (to_x - from_x) * end,
+                from_y + (to_y - from_y) * end,
+            ),
+            fill=LINE,
+            width=4 * FINER,
+        )
+
+
+if __name__ == "__main__":
+    draw().save(Path(__file__).parent / "value-gap" / "chart.png", optimize=True, dpi=(144, 144))
