@@ -37,8 +37,8 @@ class _Part(BaseModel):
 class Stacks(_Part):
     """Font families, each a CSS list that ends in a generic name. Mail can carry no fonts: name what devices have."""
 
-    heading: FontStack = "Georgia, 'Times New Roman', serif"
-    body: FontStack = "Georgia, 'Times New Roman', serif"
+    heading: FontStack = "Georgia, 'Noto Serif', 'Times New Roman', serif"
+    body: FontStack = "Georgia, 'Noto Serif', 'Times New Roman', serif"
     label: FontStack = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
     """Masthead, labels, buttons and footer."""
 
@@ -104,7 +104,7 @@ class House(_Part):
 
     def fonts_for(self, language: str) -> Stacks:
         """The font stacks of an edition in `language`."""
-        primary = language.split("-")[0]
+        primary = language.split("-", maxsplit=1)[0]
         return self.fonts.languages.get(primary) or (ARABIC if primary in ARABIC_SCRIPT else self.fonts)
 
 
@@ -188,7 +188,9 @@ def _keep_logo(session: Session, path: Path, logo: object) -> dict[str, Any]:
     if picture.format not in LOGO_TYPES:
         raise Refused(f"{where}: {logo['file']} is {picture.format}; mail programs show PNG, JPEG and GIF")
     if len(content) > LOGO_BYTES:
-        raise Refused(f"{where}: {logo['file']} has {len(content):,} bytes and travels in every mail; at most {LOGO_BYTES:,}")
+        raise Refused(
+            f"{where}: {logo['file']} has {len(content):,} bytes and travels in every mail; at most {LOGO_BYTES:,}"
+        )
     digest = hashlib.sha256(content).hexdigest()
     content_type = LOGO_TYPES[picture.format]
     if session.get(Media, digest) is None:
