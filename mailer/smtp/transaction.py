@@ -1,0 +1,219 @@
+"""The conversation on one connection, without the connection: replies' bytes in, commands' bytes out.
+
+With PIPELINING (RFC 2920) the next message's MAIL, RCPT and DATA travel in the same burst as the end of this one, so
+a conversation holds at most two messages: one whose end was given out, and the one announced behind it.
+"""
+
+from collections import deque
+from enum import Enum, auto
+
+from mailer.smtp.connection import Extensions
+from mailer.smtp.envelope import Envelope, announcement
+from mailer.smtp.replies import Garbled, ReplyReader, readable
+
+
+class Step(Enum):
+    """What a reply answers."""
+
+    MAIL = auto()
+    RCPT = auto()
+    DATA = auto()
+    END = auto()
+    """The final dot of a message."""
+    VOID = auto()
+    """The lone dot after a DATA that was granted although the recipient was refused; its reply means nothing."""
+    RSET = auto()
+
+
+class State(Enum):
+    """What the conversation would do next."""
+
+    IDLE = auto()
+    """Nothing is under way: announce a message."""
+    COMMAND = auto()
+    """Without PIPELINING: give out the next command of the announced message."""
+    READY = auto()
+    """DATA was granted: give out the message."""
+    VOID = auto()
+    """DATA was granted to a refused recipient: give out a lone dot."""
+    WAITING = auto()
+    """Only the server can go on."""
+
+
+class Message:
+    """An envelope on its way, and what is known of it."""
+
+    __slots__ = ("attempts", "busy", "content", "ended", "envelope", "key", "refused")
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+        self.key = envelope.key
+        self.content = envelope.content
+        self.attempts = 0
+        """Connections it was announced on."""
+        self.ended = False
+        """Some of its final dot may have left this machine."""
+        self.refused = False
+        self.busy = ""
+        """The words of a 421 to its own commands."""
+
+
+class Burst:
+    """Bytes to write. `dot` is the place of the final dot of `message` in them; without a message there is none."""
+
+    __slots__ = ("data", "dot", "message")
+
+    def __init__(self, data: bytes, message: Message | None = None, dot: int = -1) -> None:
+        self.data = data
+        self.message = message
+        self.dot = dot
+
+
+class Closed(Exception):
+    """The conversation is over: 421, an early verdict, or bytes that break the protocol. The text says which."""
+
+
+class Conversation:
+    """The state machine. After Closed was raised, `announced` and `ending` tell what was left behind."""
+
+    def __init__(self, extensions: Extensions) -> None:
+        self.extensions = extensions
+        self.state = State.IDLE
+        self.announced: Message | None = None
+        """Its commands were given out, or some of them; its body was not."""
+        self.ending: Message | None = None
+        """Its body and end were given out; whether they were written is `ending.ended`."""
+        self.verdicts: list[tuple[Message, int, str]] = []
+        """Replies that decide a message, in order; the caller takes them out after each `receive`."""
+        self._expected: deque[tuple[Step, Message | None]] = deque()
+        self._commands: deque[tuple[Step, bytes]] = deque()
+        self._reader = ReplyReader()
+        self._dirty = False  # the server may hold a MAIL whose transaction came to nothing: RSET first
+
+    @property
+    def expecting(self) -> Step | None:
+        """What the next reply will answer."""
+        return self._expected[0][0] if self._expected else None
+
+    @property
+    def takes_message(self) -> bool:
+        """Whether the next burst has room for announcing a message."""
+        state = self.state
+        return state is State.IDLE or (self.extensions.pipelining and (state is State.READY or state is State.VOID))
+
+    def announceable(self, message: Message) -> tuple[bytes, bytes]:
+        """The message's MAIL and RCPT for this server. Raises Unsendable."""
+        return announcement(message.envelope, self.extensions)
+
+    def next_burst(self, message: Message | None, commands: tuple[bytes, bytes] = (b"", b"")) -> Burst | None:
+        """What to write now; `message` with its commands is announced in it where `takes_message` holds."""
+        state = self.state
+        current = self.announced
+        if state is State.READY:
+            assert current is not None
+            self.announced, self.ending = None, current
+            self.state = State.WAITING
+            self._expected.append((Step.END, current))
+            following = self._announce(message, *commands) if message else b""
+            return Burst(current.content + b".\r\n" + following, current, len(current.content))
+        if state is State.VOID:
+            self.announced = None
+            self.state = State.WAITING
+            self._expected.append((Step.VOID, None))
+            return Burst(b".\r\n" + (self._announce(message, *commands) if message else b""))
+        if state is State.IDLE and message:
+            return Burst(self._announce(message, *commands))
+        if state is State.COMMAND:
+            return Burst(self._command())
+        return None
+
+    def receive(self, data: bytes) -> None:
+        """Take in bytes from the server. Raises Closed where the conversation cannot go on."""
+        try:
+            for code, text in self._reader.feed(data):
+                self._apply(code, text)
+        except Garbled:
+            raise Closed("its answer was no SMTP reply") from None
+
+    def _announce(self, message: Message, mail: bytes, rcpt: bytes) -> bytes:
+        self.announced = message
+        self.state = State.WAITING
+        message.attempts += 1
+        if self.extensions.pipelining:
+            reset = b""
+            if self._dirty:
+                self._dirty = False
+                self._expected.append((Step.RSET, None))
+                reset = b"RSET\r\n"
+            self._expected.extend(((Step.MAIL, message), (Step.RCPT, message), (Step.DATA, message)))
+            return reset + mail + rcpt + b"DATA\r\n"
+        if self._dirty:
+            self._dirty = False
+            self._commands.append((Step.RSET, b"RSET\r\n"))
+        self._commands.extend(((Step.MAIL, mail), (Step.RCPT, rcpt), (Step.DATA, b"DATA\r\n")))
+        return self._command()
+
+    def _command(self) -> bytes:
+        step, data = self._commands.popleft()
+        self._expected.append((step, self.announced))
+        self.state = State.WAITING
+        return data
+
+    def _apply(self, code: int, text: bytes) -> None:
+        if not self._expected:
+            raise Closed(f"it said {code} unasked: {readable(text)}")
+        step, message = self._expected.popleft()
+        if step is Step.END:
+            assert message is not None
+            self._end(message, code, text)
+        elif code == 421:
+            if message is not None and not message.refused:
+                message.busy = readable(text)
+            raise Closed(f"421 {readable(text)}")
+        elif step is Step.DATA:
+            assert message is not None
+            self._data(message, code, text)
+        elif step is Step.VOID:
+            pass
+        elif step is Step.RSET:
+            if code >= 300:
+                raise Closed(f"RSET was answered {code} {readable(text)}")
+        elif message is not None:
+            self._mail_or_rcpt(step, message, code, text)
+        if not self._expected and self.state is State.WAITING:
+            self.state = State.COMMAND if self._commands else State.IDLE
+
+    def _mail_or_rcpt(self, step: Step, message: Message, code: int, text: bytes) -> None:
+        if code >= 400:
+            self._refuse(message, code, text)
+        elif code >= 300 or message.refused:  # a recipient accepted without a sender: what would a dot do then?
+            raise Closed(f"{step.name} was answered {code} {readable(text)}")
+
+    def _data(self, message: Message, code: int, text: bytes) -> None:
+        if code == 354:
+            self.state = State.VOID if message.refused else State.READY
+            self._dirty = self._dirty and not message.refused  # the dot ends the transaction
+        elif code >= 400:
+            self._refuse(message, code, text)
+            self.announced = None
+        else:
+            raise Closed(f"DATA was answered {code} {readable(text)}")
+
+    def _refuse(self, message: Message, code: int, text: bytes) -> None:
+        """Only the first refusal is the verdict; what follows it in the group (503, 554) is its consequence."""
+        self._dirty = True
+        if message.refused:
+            return
+        message.refused = True
+        self.verdicts.append((message, code, readable(text)))
+        if not self.extensions.pipelining:
+            self._commands.clear()
+            self.announced = None
+
+    def _end(self, message: Message, code: int, text: bytes) -> None:
+        if 300 <= code < 400 or (code < 300 and not message.ended):
+            raise Closed(f"the message was answered {code} {readable(text)}")
+        self.verdicts.append((message, code, readable(text)))
+        self.ending = None
+        if not message.ended or code == 421:
+            raise Closed(f"{code} {readable(text)}")
