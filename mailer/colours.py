@@ -70,8 +70,8 @@ class Scheme(BaseModel):
             ratio = contrast(getattr(self, text), getattr(self, ground))
             if ratio < READABLE:
                 raise ValueError(
-                    f"{text} {getattr(self, text)} on {ground} {getattr(self, ground)} has a contrast of {ratio:.1f} to 1"
-                    f" and cannot be read by everybody; it needs {READABLE} to 1: make one darker or the other lighter"
+                    f"{text} {getattr(self, text)} on {ground} {getattr(self, ground)} has a contrast of {ratio:.1f} to 1;"
+                    f" not everybody can read it: make one darker or the other lighter, until it is {READABLE} to 1"
                 )
         return self
 
@@ -124,7 +124,7 @@ class Colours(Scheme):
         if not isinstance(dark, dict):
             return given
         light = {**LIGHT, **{key: value for key, value in given.items() if key != "dark"}}
-        followed = dict(DARK)
+        followed: dict[str, object] = dict(DARK)
         if "brand" in given:
             followed |= {"brand": light["brand"], "on_brand": light["on_brand"]}
         if "accent" in given:

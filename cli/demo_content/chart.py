@@ -4,6 +4,7 @@ Two services above, two musicians below; what returns from the first is broad, f
 outline shows what is missing. It explains the idea and shows no data. Run `python -m cli.demo_content.chart`.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -61,7 +62,7 @@ def _outline(pen: ImageDraw.ImageDraw, x: float, top: float, neck: float, tip: f
     half, wing = BROAD / 2, BROAD / 2 + BROAD * 0.42
     corners = [(half, top), (half, neck), (wing, neck), (0, tip)]
     for side in (-1, 1):
-        for (from_x, from_y), (to_x, to_y) in zip(corners, corners[1:], strict=False):
+        for (from_x, from_y), (to_x, to_y) in pairwise(corners):
             _dashes(pen, x + side * from_x, from_y, x + side * to_x, to_y)
     _dashes(pen, x - half, top, x + half, top)
 
