@@ -1,0 +1,235 @@
+"""From what an author wrote to a compiled edition: everything that is done once, never per recipient."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from config.errors import Refused, Unknown
+from mailer.house import House
+from mailer.plan.compiled import CompiledEdition, MediaRef
+from mailer.render.errors import SourceError
+from mailer.render.fragment import Fragment
+from mailer.render.front import Front, Group, texts
+from mailer.render.grammar import Usage
+from mailer.render.inline import inline, serialise
+from mailer.render.kinds import TEMPLATES, Templates, direction, load_kind
+from mailer.render.markdown import to_html
+from mailer.render.personal import environment
+from mailer.render.places import Sequence as Statements
+from mailer.render.places import mark_places
+from mailer.render.text import body_text
+from mailer.render.tokens import Place, Role, Token, Tokens, without_controls
+
+SLOTS = ("unsubscribe_url", "list_title", "email")
+"""The recipient's fields that a kind's template may use, as `slots.email`."""
+_IN_DOCUMENT = {
+    Place.here: "in_html",
+    Place.html: "in_html",
+    Place.attribute: "in_attribute",
+    Place.path: "in_path",
+    Place.query: "in_query",
+    Place.link: "in_attribute",
+}
+_IN_TEXT = {**_IN_DOCUMENT, Place.here: "in_text", Place.link: "in_link"}
+_IN_SUBJECT = dict.fromkeys(Place, "in_header")
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """A compiled edition, and what its text asks of the readers."""
+
+    edition: CompiledEdition
+    usage: Usage
+
+
+def picture_reference(content_hash: str, content_type: str, filename: str) -> MediaRef:
+    """How editions name a picture: its Content-ID follows from its bytes."""
+    return MediaRef(
+        hash=content_hash, content_type=content_type, filename=filename, cid=f"{content_hash[:24]}@broadside"
+    )
+
+
+def compile_edition(
+    *,
+    kind: str,
+    language: str,
+    front: Mapping[str, Any],
+    body: str,
+    body_line: int,
+    house: House,
+    media: Mapping[str, MediaRef],
+    sender: str,
+    reply_to: str,
+    file: str,
+    attachments: Sequence[MediaRef] = (),
+    templates: Path = TEMPLATES,
+) -> CompiledEdition:
+    """The edition that `front` and `body` (of `file`, the body from `body_line` on) make, ready to be sent.
+
+    `media` are the pictures that the text may show, by file name. Raises SourceError with file and line or field for
+    what the author wrote, Unknown for a kind there is not, Refused where a template is at fault.
+    """
+    return compile_with_usage(
+        kind=kind,
+        language=language,
+        front=front,
+        body=body,
+        body_line=body_line,
+        house=house,
+        media=media,
+        sender=sender,
+        reply_to=reply_to,
+        file=file,
+        attachments=attachments,
+        templates=templates,
+    ).edition
+
+
+def compile_with_usage(
+    *,
+    kind: str,
+    language: str,
+    front: Mapping[str, Any],
+    body: str,
+    body_line: int,
+    house: House,
+    media: Mapping[str, MediaRef],
+    sender: str,
+    reply_to: str,
+    file: str,
+    attachments: Sequence[MediaRef] = (),
+    templates: Path = TEMPLATES,
+) -> Compilation:
+    """As `compile_edition`, with the fields, attributes and conditions used: for the check."""
+    described = load_kind(kind, templates)
+    tokens = Tokens(file, [*texts(front), body, house.model_dump_json()])
+    fields = Front(described, front, tokens, media)
+    written = tokens.write(body, line=body_line)
+    fragment = Fragment(to_html(written, tokens), written, tokens, media)
+    pictures = _Pictures(file, house, media, {**fields.pictures, **fragment.pictures})
+    slots = Group(**{name: tokens.slot(name) for name in SLOTS})
+    engine = Templates(described, templates)
+    known = {"language": language, "direction": direction(language), "kind": kind}
+    shared = {"house": house, "slots": slots, "picture": pictures.show}
+
+    document = inline(
+        without_controls(
+            engine.render(
+                ".html",
+                language,
+                edition=Group(**vars(fields.html), **known),
+                body=Markup(fragment.html),  # noqa: S704 -- cleaned by nh3
+                **shared,
+            )
+        )
+    )
+    in_document = mark_places(document, tokens)
+    plain = _tidy_text(
+        without_controls(
+            engine.render(
+                ".txt",
+                language,
+                edition=Group(**vars(fields.text), **known),
+                body=body_text(fragment.tree, tokens),
+                **shared,
+            )
+        ),
+        tokens,
+    )
+    in_text = _statements_even(plain, tokens)
+    _refuse_lost(tokens, in_document, in_text, kind)
+    edition = CompiledEdition(
+        language=language,
+        direction=direction(language),
+        kind=kind,
+        template_version=engine.version,
+        subject=_source(fields.text.subject, tokens, _IN_SUBJECT),
+        html=_source(serialise(document), tokens, _IN_DOCUMENT),
+        text=_source(plain, tokens, _IN_TEXT),
+        sender=sender,
+        reply_to=reply_to,
+        pictures=tuple(pictures.shown[cid] for cid in sorted(pictures.shown)),
+        attachments=tuple(attachments),
+    )
+    for source in (edition.subject, edition.html, edition.text):
+        environment(language).from_string(source)  # a fault of the compiler's shows here, not in a worker
+    return Compilation(edition, tokens.usage)
+
+
+class _Pictures:
+    """What the template asks for with `picture(filename)`: the house's logo or one of the mailing's."""
+
+    def __init__(self, file: str, house: House, media: Mapping[str, MediaRef], shown: dict[str, MediaRef]) -> None:
+        self._file, self._media = file, dict(media)
+        if house.logo:
+            logo = house.logo
+            self._media[logo.filename] = picture_reference(logo.hash, logo.content_type, logo.filename)
+        self.shown = shown
+
+    def show(self, filename: str) -> str:
+        """The URL of a picture, which from now on travels with the edition."""
+        if filename not in self._media:
+            raise SourceError(str(Unknown("picture", filename, self._media)), file=self._file)
+        reference = self._media[filename]
+        self.shown[reference.cid] = reference
+        return f"cid:{reference.cid}"
+
+
+def _source(text: str, tokens: Tokens, filters: Mapping[Place, str]) -> str:
+    """`text` with each token as source of the recipient's level."""
+    parts = []
+    at = 0
+    for token, marked, match in tokens.find(text):
+        # A whole URL of our own must work when it is copied, so no isolation marks around it.
+        place = Place.link if token.is_link and marked == Place.here else marked
+        parts += [text[at : match.start()], token.written(filters[place])]
+        at = match.end()
+    return "".join([*parts, text[at:]])
+
+
+def _tidy_text(text: str, tokens: Tokens) -> str:
+    """At most one empty line between paragraphs, also where a condition between them may print nothing."""
+    text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+    text = re.sub(rf"(\n\n(?:{tokens.statement.pattern})+)\n+", r"\1", text)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
+
+
+def _statements_even(text: str, tokens: Tokens) -> set[int]:
+    """The numbers of the tokens of the text part, whose statements must come out even there too."""
+    statements = Statements(tokens, ())
+    found = set()
+    for token, _, _ in tokens.find(text):
+        statements.take(token)
+        found.add(token.number)
+    statements.end()
+    return found
+
+
+def _refuse_lost(tokens: Tokens, in_document: set[int], in_text: set[int], kind: str) -> None:
+    """Every token of the body stands in both parts; a field of the front matter stands there whole or not at all."""
+    for part, found in (("document", in_document), ("plain text", in_text)):
+        for token in tokens.all:
+            if token.number in found:
+                continue
+            if token.made:
+                if token.is_link:
+                    raise Refused(
+                        f"the templates of {kind} have no {{{{ slots.{token.source} }}}} in their {part}; add it"
+                    )
+                continue
+            if not token.field or _is_torn(token, tokens, found):
+                raise tokens.refuse(
+                    token,
+                    f"what stands between these braces is lost on its way into the {part}",
+                    "it may stand in a tag, an attribute or a definition that nothing uses; move it into the text",
+                )
+
+
+def _is_torn(token: Token, tokens: Tokens, found: set[int]) -> bool:
+    return token.role != Role.expression and any(
+        other.number in found for other in tokens.all if other.field == token.field
+    )

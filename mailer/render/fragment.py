@@ -1,0 +1,86 @@
+"""The body as a tree: lists joined over their statements, pictures named by their Content-ID, links looked at."""
+
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+import lxml.html
+from lxml.html import HtmlElement
+
+from config.errors import Unknown
+from mailer.plan.compiled import MediaRef
+from mailer.render.errors import SourceError
+from mailer.render.lists import join_lists
+from mailer.render.tokens import Tokens, Written
+
+LINKS = {"http", "https", "mailto", "tel"}
+
+
+class Fragment:
+    """The body of an edition, cleaned: `html` for the template, `tree` (a div) for the text part.
+
+    `pictures` are the media that it shows. Raises SourceError for a picture that is not there and for a link that
+    leads nowhere.
+    """
+
+    def __init__(
+        self, html: str, written: Written, tokens: Tokens, media: Mapping[str, MediaRef], field: str = ""
+    ) -> None:
+        self._written, self._tokens, self._media, self._field = written, tokens, media, field
+        self.pictures: dict[str, MediaRef] = {}
+        self.tree: HtmlElement = lxml.html.fragment_fromstring(html, create_parent="div")
+        join_lists(self.tree, tokens)
+        for element in self.tree.iter("img", "a", "table"):
+            if element.tag == "img":
+                self._picture(element)
+            elif element.tag == "table":
+                element.set("class", "data")
+            elif element.get("href") is not None:
+                self._link(element.get("href", ""))
+
+    @property
+    def html(self) -> str:
+        """The inside of the tree."""
+        return _inside(self.tree)
+
+    def _picture(self, element: HtmlElement) -> None:
+        source = element.get("src", "")
+        name = unquote(source)
+        if name not in self._media:
+            if self._tokens.holds(source):
+                problem = "a picture's name cannot depend on the reader"
+            elif urlsplit(source).scheme or source.startswith("//"):
+                problem = "a picture travels inside the mail; put the file into the mailing's folder and name it"
+            else:
+                problem = str(Unknown("picture", name, self._media))
+            raise self._refusal(problem, source)
+        reference = self._media[name]
+        self.pictures[reference.cid] = reference
+        element.set("src", f"cid:{reference.cid}")
+
+    def _link(self, target: str) -> None:
+        whole = self._tokens.pattern.fullmatch(target)
+        if whole and next(self._tokens.find(target))[0].is_link:
+            return
+        scheme = target.partition(":")[0].lower() if ":" in target else ""
+        if scheme not in LINKS and not self._tokens.holds(target):
+            raise self._refusal(
+                f"the link {target!r} leads nowhere from a mail",
+                target,
+                "write its whole address, beginning with https:// (or mailto:, tel:)",
+            )
+
+    def _refusal(self, problem: str, source: str, remedy: str = "") -> SourceError:
+        line = None
+        if not self._field:
+            found = (
+                number
+                for number, text in zip(self._written.lines, self._written.text.split("\n"), strict=True)
+                if source in text or unquote(source) in text
+            )
+            line = next(found, None) if source else None
+        return SourceError(problem, file=self._tokens.file, line=line, field=self._field, remedy=remedy)
+
+
+def _inside(tree: HtmlElement) -> str:
+    outer: str = lxml.html.tostring(tree, encoding="unicode", with_tail=False)
+    return outer[outer.index(">") + 1 : outer.rindex("</")]

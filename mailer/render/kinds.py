@@ -1,0 +1,128 @@
+"""The kinds of mailing: a folder of templates each, with what an author fills in written down beside them."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from babel import Locale
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from config.errors import Refused, Unknown
+from mailer.render.filters import author_filters, locale_of
+from mailer.render.words import translations
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+class Field(BaseModel):
+    """One key of the front matter: a text, a text in Markdown, a picture's file name, a group of keys, or a list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    required: bool = False
+    markdown: bool = False
+    picture: bool = False
+    fields: dict[str, "Field"] = {}
+    """Of a group."""
+    items: "Field | None" = None
+    """Of a list: what each item is."""
+
+
+ALWAYS = {"subject": Field(required=True), "preheader": Field()}
+"""Fields that every kind has."""
+
+
+class Kind(BaseModel):
+    """A kind as its kind.yaml describes it; `folder` is its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str
+    title: str
+    deadline_hours: float = 48
+    fields: dict[str, Field] = {}
+
+    @property
+    def front(self) -> dict[str, Field]:
+        """All fields of the front matter."""
+        return {**ALWAYS, **self.fields}
+
+
+def kind_names(templates: Path = TEMPLATES) -> list[str]:
+    """The kinds there are."""
+    return sorted(path.parent.name for path in (templates / "email").glob("*/kind.yaml"))
+
+
+@cache
+def load_kind(name: str, templates: Path = TEMPLATES) -> Kind:
+    """The kind of that name. Raises Unknown, and Refused where its kind.yaml is wrong."""
+    if name not in kind_names(templates):
+        raise Unknown("kind", name, kind_names(templates))
+    path = templates / "email" / name / "kind.yaml"
+    try:
+        return Kind.model_validate({**yaml.safe_load(path.read_text(encoding="utf-8")), "folder": name})
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise Refused(f"templates/email/{name}/kind.yaml is wrong: {error}") from None
+
+
+class Templates:
+    """The templates of one kind, and which files they turned out to be made of."""
+
+    def __init__(self, kind: Kind, templates: Path = TEMPLATES) -> None:
+        self.kind = kind
+        self._used: dict[str, str] = {}
+        self._environments = {
+            ".html": self._environment(templates, autoescape=True),
+            ".txt": self._environment(templates, autoescape=False),
+        }
+
+    def render(self, suffix: str, language: str, **variables: Any) -> str:
+        """`message.html` or `message.txt` (`suffix`) with `variables`, and `_()` and `date()` in the language of the edition.
+
+        Raises Refused with what the template said.
+        """
+        name = f"email/{self.kind.folder}/message{suffix}"
+        try:
+            template: Template = self._environments[suffix].get_template(name)
+            return template.render(_=translations(language), date=author_filters(language)["date"], **variables)
+        except TemplateError as error:
+            raise Refused(f"the template {name} cannot be rendered: {error}; mend the template") from None
+
+    @property
+    def version(self) -> str:
+        """SHA-256 over the files used so far, with their names; 64 hex digits."""
+        digest = hashlib.sha256()
+        for name, source in sorted(self._used.items()):
+            digest.update(f"{name}\0{len(source)}\0{source}".encode())
+        return digest.hexdigest()
+
+    def _environment(self, templates: Path, *, autoescape: bool) -> Environment:
+        return Environment(
+            loader=_Remembering(templates, self._used),
+            autoescape=autoescape,  # noqa: S701 -- off only for the plain text
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+
+
+class _Remembering(FileSystemLoader):
+    def __init__(self, folder: Path, used: dict[str, str]) -> None:
+        super().__init__(folder)
+        self._used = used
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, path, fresh = super().get_source(environment, template)
+        self._used[template] = source
+        return source, path, fresh
+
+
+def direction(language: str) -> Literal["ltr", "rtl"]:
+    """The way that `language` is written."""
+    locale: Locale = locale_of(language)
+    return "rtl" if locale.text_direction == "rtl" else "ltr"

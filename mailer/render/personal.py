@@ -1,0 +1,130 @@
+"""The recipient's level of Jinja: the environment that compiled editions are rendered in, and its variables.
+
+Sources reach this environment only from the compiler, which writes them itself out of what the grammar allows; the
+sandbox is the second wall. Delimiters are control characters, so that the static text may hold any braces.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import StrictUndefined
+from jinja2.runtime import LoopContext, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from config.errors import Refused
+from mailer.recipient import Recipient
+from mailer.render import filters, values
+
+VARIABLE = ("\x02", "\x03")
+BLOCK = ("\x04", "\x05")
+COMMENT = ("\x06", "\x07")
+"""Never written by the compiler; Jinja wants a pair."""
+
+TEXT_FIELDS = ("email", "first_name", "last_name", "country", "time_zone", "role", "organisation")
+LIST_FIELDS = ("languages", "topics")
+LINK_FIELDS = ("unsubscribe_url",)
+MAILING_FIELDS = ("list_title",)
+FIELDS = frozenset({*TEXT_FIELDS, *LIST_FIELDS, *LINK_FIELDS, *MAILING_FIELDS, "attributes"})
+"""What an author may name. All are always defined."""
+LOOP_FIELDS = frozenset({"first", "last", "index"})
+
+MOST_CHARACTERS = 1_000_000
+"""Of recipient's values in one message, all parts together."""
+MOST_ITEMS = 1_000
+"""Of loops in one message, all parts together."""
+
+
+class TooLarge(Refused):
+    """One person's values would make a message beyond all measure."""
+
+
+class Attributes(dict[str, Any]):
+    """A subscriber's free attributes: looked up by key, never by method."""
+
+
+class Budget:
+    """What one message may still take: counted down while it is rendered."""
+
+    __slots__ = ("characters", "items")
+
+    def __init__(self) -> None:
+        self.characters = MOST_CHARACTERS
+        self.items = MOST_ITEMS
+
+    def spend(self, *, characters: int = 0, items: int = 0) -> None:
+        """Count down; raises TooLarge when there is none left."""
+        self.characters -= characters
+        self.items -= items
+        if self.characters < 0 or self.items < 0:
+            raise TooLarge(
+                f"this person's values fill more than {MOST_CHARACTERS:,} characters or {MOST_ITEMS:,} list items; "
+                "shorten their attributes and topics"
+            )
+
+
+class PersonalEnvironment(ImmutableSandboxedEnvironment):
+    """Nothing can be called, and the only look-ups are `attributes[key]` and the loop's own fields."""
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, Attributes):
+            return values.tidy(obj.get(argument))
+        raise Refused(f"{argument!r} cannot be looked up; only attributes have names")
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, LoopContext) and attribute in LOOP_FIELDS:
+            return getattr(obj, attribute)
+        return self.getitem(obj, attribute)
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        del obj
+        return False
+
+
+@cache
+def environment(language: str) -> PersonalEnvironment:
+    """The environment for editions in `language` (BCP 47), whose dates, lists and numbers are written its way.
+
+    Place filters encode, so there is no escaping besides. Filters and tests are only ours.
+    """
+    env = PersonalEnvironment(
+        variable_start_string=VARIABLE[0],
+        variable_end_string=VARIABLE[1],
+        block_start_string=BLOCK[0],
+        block_end_string=BLOCK[1],
+        comment_start_string=COMMENT[0],
+        comment_end_string=COMMENT[1],
+        undefined=StrictUndefined,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    env.globals = {}
+    env.filters = {**filters.author_filters(language), **values.PLACES, "each": values.each}
+    env.tests = {"defined": _is_defined, "none": _is_none}
+    return env
+
+
+def context(recipient: Recipient, *, unsubscribe_url: str, list_title: str) -> dict[str, object]:
+    """What sources are rendered with: one person's fields, and the budget of one message."""
+    variables: dict[str, object] = {
+        name: values.tidy(getattr(recipient, name)) for name in (*TEXT_FIELDS, *LIST_FIELDS)
+    }
+    variables["attributes"] = Attributes(recipient.attributes)
+    variables["unsubscribe_url"] = unsubscribe_url
+    variables["list_title"] = values.tidy(list_title)
+    variables[values.BUDGET] = Budget()
+    return variables
+
+
+def attribute_names(attributes: Mapping[str, Any]) -> set[str]:
+    """The names of the attributes that print something for this person."""
+    return {name for name, value in attributes.items() if not values.is_empty(values.tidy(value))}
+
+
+def _is_defined(value: Any) -> bool:
+    """All known fields are defined; to an author `is defined` asks whether anything is there."""
+    return not (isinstance(value, Undefined) or values.is_empty(value))
+
+
+def _is_none(value: Any) -> bool:
+    return not _is_defined(value)

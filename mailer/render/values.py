@@ -1,0 +1,119 @@
+"""A recipient's value on its way into a message: made clean, turned into text, encoded for its place.
+
+Values are data. Wherever one stands it is one run of text without line breaks, control characters or direction
+overrides, so that a name cannot make a header, break out of its isolation or end a paragraph.
+"""
+
+import re
+from datetime import date, datetime, time
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import pass_context
+from jinja2.runtime import Context, Undefined
+from markupsafe import escape
+
+BUDGET = "budget of this message"
+"""The context's key of the Budget; no author can name it."""
+
+_UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]+")
+_NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+
+def clean(text: str) -> str:
+    """Breaks and control characters become one space, direction controls go, what is no character becomes U+FFFD."""
+    if not _UNWANTED.search(text):
+        return text
+    return _NO_CHARACTER.sub("\ufffd", _DIRECTION.sub("", _BREAKS.sub(" ", text)))
+
+
+def tidy(value: Any) -> Any:
+    """A field or attribute as conditions and filters see it: text cleaned and trimmed, None and odd things empty."""
+    if isinstance(value, str):
+        return clean(value).strip()
+    if isinstance(value, (list, tuple)):
+        return tuple(item for item in (tidy(item) for item in value) if not is_empty(item))
+    if isinstance(value, (bool, int, float, date, time)):
+        return value
+    return ""
+
+
+def is_empty(value: Any) -> bool:
+    """Whether there is nothing to print: None, no text, no items. Zero and false are something."""
+    return value is None or isinstance(value, Undefined) or (isinstance(value, (str, tuple, list)) and not value)
+
+
+def as_text(value: Any) -> str:
+    """What is printed: never `None`; a list with commas."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(as_text(item) for item in value)
+    if isinstance(value, (date, datetime, time)):
+        return value.isoformat()
+    return str(value) if isinstance(value, (int, float)) else ""
+
+
+def _spent(context: Context, value: Any) -> str:
+    text = as_text(value)
+    context[BUDGET].spend(characters=len(text))
+    return text
+
+
+@pass_context
+def in_html(context: Context, value: Any) -> str:
+    """Text between tags, isolated so that its direction does not disturb its surroundings."""
+    text = _spent(context, value)
+    return f"<bdi>{escape(text)}</bdi>" if text else ""
+
+
+@pass_context
+def in_attribute(context: Context, value: Any) -> str:
+    """Inside a quoted attribute, or text where no element may stand (title)."""
+    return str(escape(_spent(context, value)))
+
+
+@pass_context
+def in_path(context: Context, value: Any) -> str:
+    """Inside one segment of a URL's path."""
+    return quote(_spent(context, value), safe="")
+
+
+@pass_context
+def in_query(context: Context, value: Any) -> str:
+    """Inside a URL's query or fragment: one value, whatever it holds."""
+    return quote(_spent(context, value), safe="")
+
+
+@pass_context
+def in_text(context: Context, value: Any) -> str:
+    """In the text part, isolated by U+2068 and U+2069."""
+    text = _spent(context, value)
+    return f"\u2068{text}\u2069" if text else ""
+
+
+@pass_context
+def in_link(context: Context, value: Any) -> str:
+    """A whole URL of our own making, in the text part."""
+    return _spent(context, value)
+
+
+@pass_context
+def in_header(context: Context, value: Any) -> str:
+    """In a header's value, before it is encoded as a whole."""
+    return _spent(context, value)
+
+
+@pass_context
+def each(context: Context, value: Any) -> tuple[Any, ...]:
+    """What a loop goes over: a list's items, one item for a single value, none for nothing."""
+    items = value if isinstance(value, (tuple, list)) else () if is_empty(value) else (value,)
+    context[BUDGET].spend(items=len(items))
+    return tuple(items)
+
+
+PLACES = {place.__name__: place for place in (in_html, in_attribute, in_path, in_query, in_text, in_link, in_header)}
