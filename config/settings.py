@@ -1,6 +1,8 @@
 """The settings: one typed object, read from the environment (prefix BROADSIDE_) and checked at start."""
 
+import hashlib
 import ipaddress
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
@@ -14,7 +16,8 @@ from sqlalchemy.exc import ArgumentError
 from config.errors import Refused
 
 PREFIX = "BROADSIDE_"
-TLS_MODES = ("starttls", "none", "implicit")
+LONGEST_SOCKET_PATH = 100
+"""Bytes; the kernel's limit is 107."""
 
 
 class RelayUrl:
@@ -105,7 +108,7 @@ class Settings(BaseSettings):
     """Deliveries in a batch."""
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     """SMTP connections a worker process keeps to its relay."""
-    lease_seconds: Annotated[float, Field(ge=12)] = 60.0
+    lease_seconds: Annotated[float, Field(ge=3)] = 60.0
     """How long a claim holds by the database's clock unless renewed."""
     deferral_seconds: Annotated[float, Field(gt=0)] = 60.0
     """The first wait after a temporary refusal; it doubles up to half an hour."""
@@ -178,9 +181,17 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+pysqlite:///{self.state_dir.absolute() / 'broadside.db'}"
 
     @property
+    def redis_socket(self) -> Path:
+        """Where our own Redis listens: in the state folder, or, as a socket's path is short, beside others' in tmp."""
+        path = self.state_dir.absolute() / "redis.sock"
+        if len(str(path)) <= LONGEST_SOCKET_PATH:
+            return path
+        return Path(tempfile.gettempdir()) / f"broadside-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock"
+
+    @property
     def redis(self) -> str:
-        """The Redis URL, with the embedded default (a socket in the state folder) filled in."""
-        return self.redis_url or f"redis+socket://{self.state_dir.absolute() / 'redis.sock'}"
+        """The Redis URL, with the embedded default filled in."""
+        return self.redis_url or f"unix://{self.redis_socket}"
 
     @property
     def web_url(self) -> str:

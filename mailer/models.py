@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from config.database import Base, Json, UtcTime
+from config.database import Base, Json, UtcTime, Words
 
 
 def _now() -> datetime:
@@ -153,6 +153,17 @@ class MailingEdition(Base):
     mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
     language: Mapped[str] = mapped_column(String(35), primary_key=True)
     edition_id: Mapped[int] = mapped_column(ForeignKey("edition.id"))
+
+
+class EditionChoice(Base):
+    """While an audience is frozen: the edition's language for each set of languages and country in it."""
+
+    __tablename__ = "edition_choice"
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id"), primary_key=True)
+    languages: Mapped[tuple[str, ...]] = mapped_column(Words, primary_key=True)
+    country: Mapped[str] = mapped_column(String(2), primary_key=True)
+    language: Mapped[str] = mapped_column(String(35))
 
 
 class Media(Base):

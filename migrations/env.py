@@ -5,8 +5,13 @@ from typing import Any
 from alembic import context
 from sqlalchemy import TypeDecorator
 
-import subscribers.models  # noqa: F401  (each import adds its tables)
 from config.database import Base, Json, UtcTime, engine
+from mailer import models as _mailings
+from mailer.ledger import models as _ledger
+from subscribers import models as _people
+
+TABLES_OF = (_people, _mailings, _ledger)
+"""Importing a package's models adds its tables to the base."""
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:

@@ -3,7 +3,6 @@
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import subscribers.models  # noqa: F401
 from config.database import Base, engine
 from config.migrate import upgrade
 

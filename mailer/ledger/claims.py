@@ -1,0 +1,241 @@
+"""Claiming a batch: one short commit that says who may send it, and who in it may still be written to."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, exists, select, update
+from sqlalchemy.orm import Session
+
+from config.database import database_time, in_seconds, transaction
+from config.settings import settings
+from mailer.ledger import recorder, witness
+from mailer.ledger.lease import Lease, boot_time
+from mailer.ledger.models import Batch, ClaimCounter, Delivery
+from mailer.ledger.recorder import Recorder
+from mailer.ledger.states import Skip, State, move
+from mailer.models import Mailing, MailingState
+from mailer.recipient import Recipient
+from subscribers.models import List, Standing, Subscriber, Subscription, Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One delivery to send now."""
+
+    seq: int
+    list_id: int
+    edition_id: int
+    attempts: int
+    deferred_since: datetime | None
+    public_id: str
+    recipient: Recipient
+
+
+@dataclass(slots=True)
+class Claim:
+    """A batch in hand: nobody else may send it while the lease holds."""
+
+    number: int
+    mailing_id: int
+    batch: int
+    lease: Lease
+    recorder: Recorder
+    due: list[Due] = field(default_factory=list)
+
+
+def claim_batch(mailing_id: int, number: int) -> Claim | None:
+    """Claim a batch, or None where there is nothing to claim: not open, not due, or its mailing is not sending.
+
+    Raises Unavailable where the database went back in time or Redis cannot vouch that it did not.
+    """
+    state_dir = settings().state_dir
+    asked_at = boot_time()
+    lease = Lease(settings().lease_seconds, asked_at)
+    recorder_of_claim: Recorder | None = None
+    try:
+        with transaction() as session:
+            batch = session.scalar(
+                select(Batch)
+                .where(Batch.mailing_id == mailing_id, Batch.number == number, Batch.state == "open")
+                .with_for_update(skip_locked=True)
+            )
+            mailing = session.get(Mailing, mailing_id)
+            if batch is None or mailing is None or mailing.state != MailingState.sending:
+                return None
+            due = _due(session, mailing, batch)
+            claim_number = _next_number(session)
+            witness.check(claim_number)
+            batch.claim = claim_number
+            if due:
+                path = recorder.file_of(state_dir, claim_number)
+                recorder_of_claim = Recorder(path, claim_number, mailing_id, number, [one.seq for one in due])
+                batch.state = "claimed"
+                batch.owner = recorder.host_id(state_dir)
+                batch.lease_until = in_seconds(database_time(session), lease.seconds)
+            else:
+                batch.state = "done"
+    except BaseException:
+        # Whether a failed commit took place nobody knows. If it did, the claim stands until its lease ends, and
+        # then everything is given back: the recorder, unlocked now, says that nothing was begun.
+        if recorder_of_claim is not None:
+            recorder_of_claim.close()
+        raise
+    witness.note(claim_number)
+    if recorder_of_claim is None:
+        return None
+    return Claim(claim_number, mailing_id, number, lease, recorder_of_claim, due)
+
+
+def renew(claim: Claim) -> None:
+    """Ask the database for another lease; without one, the claim's lease says so."""
+    asked_at = boot_time()
+    with transaction() as session:
+        granted = session.execute(
+            update(Batch)
+            .where(*held_by(claim.mailing_id, claim.batch, claim.number))
+            .values(lease_until=in_seconds(database_time(session), claim.lease.seconds))
+            .returning(Batch.claim)
+        ).first()
+    if granted:
+        claim.lease.renewed(asked_at)
+    else:
+        claim.lease.lost()
+
+
+def held_by(mailing_id: int, batch: int, claim: int) -> tuple[ColumnElement[bool], ...]:
+    """The fence: true of the batch only while this very claim holds it."""
+    return (
+        Batch.mailing_id == mailing_id,
+        Batch.number == batch,
+        Batch.claim == claim,
+        Batch.state == "claimed",
+    )
+
+
+def members(batch: Batch) -> ColumnElement[bool]:
+    """True of the deliveries of a batch: by the primary key's range, so that no index on the batch is needed."""
+    if batch.seqs is not None:
+        return and_(Delivery.mailing_id == batch.mailing_id, Delivery.seq.in_(batch.seqs))
+    return and_(
+        Delivery.mailing_id == batch.mailing_id,
+        Delivery.seq.between(batch.first_seq, batch.last_seq),
+        Delivery.batch == batch.number,
+    )
+
+
+def _next_number(session: Session) -> int:
+    number = session.scalar(
+        update(ClaimCounter)
+        .where(ClaimCounter.id == 1)
+        .values(value=ClaimCounter.value + 1)
+        .returning(ClaimCounter.value)
+    )
+    assert number is not None, "the claim counter's row is missing"
+    return int(number)
+
+
+def _due(session: Session, mailing: Mailing, batch: Batch) -> list[Due]:
+    """The batch's queued deliveries that may be sent; those who left since are skipped here and now."""
+    suppressed = exists().where(
+        Suppression.address_hash == Subscriber.address_hash,
+        Suppression.scope.in_(["", List.purpose]),
+    )
+    rows = session.execute(
+        select(
+            Delivery.seq,
+            Delivery.subscriber_id,
+            Delivery.list_id,
+            Delivery.edition_id,
+            Delivery.attempts,
+            Delivery.deferred_since,
+            Subscriber.public_id,
+            Subscriber.email,
+            Subscriber.first_name,
+            Subscriber.last_name,
+            Subscriber.languages,
+            Subscriber.country,
+            Subscriber.time_zone,
+            Subscriber.role,
+            Subscriber.organisation,
+            Subscriber.topics,
+            Subscriber.attributes,
+            Subscription.standing,
+            List.purpose,
+            suppressed.label("suppressed"),
+        )
+        .select_from(Delivery)
+        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .outerjoin(
+            Subscription,
+            and_(Subscription.subscriber_id == Delivery.subscriber_id, Subscription.list_id == Delivery.list_id),
+        )
+        .outerjoin(List, List.id == Delivery.list_id)
+        .where(members(batch), Delivery.state == State.queued)
+        .order_by(Delivery.seq)
+    )
+    due: list[Due] = []
+    now = database_time(session)
+    counts = dict(batch.counts)
+    for row in rows:
+        list_id, reason = row.list_id, _reason(row)
+        if reason is Skip.unsubscribed:
+            other = _other_subscription(session, mailing, row.subscriber_id, row.purpose)
+            if other is not None:
+                list_id, reason = other, None
+        if reason is None:
+            due.append(_due_of(row, list_id))
+            values: dict[str, Any] = {"list_id": list_id}
+        else:
+            move(counts, State.queued, f"{State.skipped}:{reason}")
+            values = {"state": State.skipped, "reason": reason, "at": now}
+        if reason is not None or list_id != row.list_id:
+            session.execute(
+                update(Delivery)
+                .where(Delivery.mailing_id == mailing.id, Delivery.seq == row.seq, Delivery.state == State.queued)
+                .values(values)
+            )
+    batch.counts = counts
+    return due
+
+
+def _reason(row: Row[*tuple[Any, ...]]) -> Skip | None:
+    if row.email is None or row.suppressed:
+        return Skip.suppressed
+    if row.standing != Standing.confirmed:
+        return Skip.unsubscribed
+    return None
+
+
+def _due_of(row: Row[*tuple[Any, ...]], list_id: int) -> Due:
+    recipient = Recipient(
+        row.email,
+        row.first_name,
+        row.last_name,
+        row.languages,
+        row.country,
+        row.time_zone,
+        row.role,
+        row.organisation,
+        row.topics,
+        row.attributes,
+    )
+    return Due(row.seq, list_id, row.edition_id, row.attempts, row.deferred_since, row.public_id, recipient)
+
+
+def _other_subscription(session: Session, mailing: Mailing, subscriber_id: int, purpose: str) -> int | None:
+    """Another confirmed subscription in the mailing's audience for the same purpose."""
+    names = mailing.audience.get("lists", [])
+    return session.scalar(
+        select(Subscription.list_id)
+        .join(List, List.id == Subscription.list_id)
+        .where(
+            Subscription.subscriber_id == subscriber_id,
+            Subscription.standing == Standing.confirmed,
+            List.purpose == purpose,
+            # A segment reaches people on any list.
+            List.name.in_(names) if not mailing.audience.get("segments") else List.id.is_not(None),
+        )
+        .order_by(List.id)
+        .limit(1)
+    )

@@ -1,0 +1,100 @@
+"""What is due again, regrouped into new batches."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from config.database import database_time, transaction
+from config.settings import settings
+from mailer.ledger.claims import members
+from mailer.ledger.models import Batch, Delivery
+from mailer.ledger.states import State, check, take_out
+from mailer.models import Mailing, MailingState
+
+AT_ONCE = 500
+"""Batches looked into in one transaction."""
+
+
+def regroup_due() -> list[tuple[int, int]]:
+    """Queue again every delivery whose time has come; the new batches as (mailing, number)."""
+    made: list[tuple[int, int]] = []
+    with transaction() as session:
+        now = database_time(session)
+        mailings = session.scalars(
+            select(Batch.mailing_id)
+            .join(Mailing, Mailing.id == Batch.mailing_id)
+            .where(Mailing.state == MailingState.sending, Batch.due_at <= now, Batch.state == "done")
+            .distinct()
+        ).all()
+    for mailing_id in mailings:
+        with transaction() as session:
+            made += [(mailing_id, number) for number in _regroup(session, mailing_id)]
+    return made
+
+
+def queue_again(session: Session, mailing_id: int, found: dict[int, list[tuple[int, State]]]) -> list[int]:
+    """Move deliveries {old batch: [(seq, state)]} into new open batches; the old ones are locked by the caller."""
+    seqs: list[int] = []
+    for batch_number, deliveries in found.items():
+        batch = session.get_one(Batch, (mailing_id, batch_number))
+        counts = dict(batch.counts)
+        for seq, state in deliveries:
+            check(state, State.queued)
+            take_out(counts, state)
+            seqs.append(seq)
+        batch.counts = counts
+    # One mailing's numbers are given out under the lock of its row.
+    session.execute(select(Mailing.id).where(Mailing.id == mailing_id).with_for_update())
+    last = session.scalar(select(func.max(Batch.number)).where(Batch.mailing_id == mailing_id)) or 0
+    made = []
+    for number, group in enumerate(_groups(sorted(seqs)), start=last + 1):
+        batch = Batch(mailing_id=mailing_id, number=number, first_seq=group[0], last_seq=group[-1], seqs=group)
+        batch.counts = {State.queued: len(group)}
+        session.add(batch)
+        session.execute(
+            update(Delivery)
+            .where(Delivery.mailing_id == mailing_id, Delivery.seq.in_(group))
+            .values(
+                batch=number,
+                state=State.queued,
+                retry_at=None,
+                was_uncertain=Delivery.was_uncertain | (Delivery.state == State.uncertain),
+            )
+        )
+        made.append(number)
+    return made
+
+
+def _groups(seqs: list[int]) -> Iterator[list[int]]:
+    size = settings().batch_size
+    for start in range(0, len(seqs), size):
+        yield seqs[start : start + size]
+
+
+def _regroup(session: Session, mailing_id: int) -> list[int]:
+    now = database_time(session)
+    batches = session.scalars(
+        select(Batch)
+        .where(Batch.mailing_id == mailing_id, Batch.due_at <= now, Batch.state == "done")
+        .order_by(Batch.number)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    ).all()
+    found: dict[int, list[tuple[int, State]]] = {}
+    for batch in batches:
+        rows = session.execute(
+            select(Delivery.seq, Delivery.state, Delivery.retry_at).where(
+                members(batch), Delivery.retry_at.is_not(None)
+            )
+        ).all()
+        due = [(row.seq, State(row.state)) for row in rows if row.retry_at <= now]
+        if due:
+            found[batch.number] = due
+        batch.due_at = _earliest([row.retry_at for row in rows if row.retry_at > now])
+    return queue_again(session, mailing_id, found) if found else []
+
+
+def _earliest(moments: list[datetime]) -> datetime | None:
+    return min(moments) if moments else None

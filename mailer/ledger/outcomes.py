@@ -1,0 +1,212 @@
+"""From what the recorder knows to what the ledger says: each delivery's outcome, recorded in one commit a batch."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from config.database import database_time, in_seconds
+from config.log import scrub
+from config.settings import settings
+from mailer.ledger.claims import held_by, members
+from mailer.ledger.models import Attempt, Batch, Delivery
+from mailer.ledger.recorder import Entry, Evidence, Step
+from mailer.ledger.states import State, move
+from mailer.models import Mailing, OnUncertain
+
+LONGEST_WAIT = 1800.0
+"""Seconds: the longest pause between two attempts at one delivery."""
+RECORDER_LOST_WAIT = 3600.0
+"""Seconds until an uncertain delivery is sent again though its owner's recorder was not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch's end says of one delivery. `reason` is what we know beyond the server's reply."""
+
+    seq: int
+    state: State
+    reply: str | None = None
+    reason: str | None = None
+    was_attempted: bool = True
+    retry_at: datetime | None = None
+    """Of a deferred one: when to try again, where that is not for the usual schedule to say."""
+
+
+def outcome_of(entry: Entry, *, trustworthy: bool = True) -> Outcome | None:
+    """The outcome that a recorder's entry tells; None for a message that was not begun.
+
+    `trustworthy` is False for a recorder from before a reboot: its silence proves nothing, its replies do.
+    """
+    if entry.step is Step.replied:
+        reply = scrub(f"{entry.code} {entry.words}".strip())
+        if 200 <= entry.code < 300:
+            return Outcome(entry.seq, State.sent, reply)
+        return Outcome(entry.seq, State.deferred if 400 <= entry.code < 500 else State.failed, reply)
+    if entry.step is Step.end_sent:
+        return Outcome(entry.seq, State.uncertain, reason="the end was sent, and no answer came")
+    return None if trustworthy else Outcome(entry.seq, State.uncertain, reason="the host restarted in mid-batch")
+
+
+def outcomes_of(evidence: Evidence, *, trustworthy: bool = True) -> list[Outcome]:
+    """The outcomes that a recorder tells, of those messages that were begun."""
+    found = (outcome_of(entry, trustworthy=trustworthy) for entry in evidence.entries)
+    return [outcome for outcome in found if outcome is not None]
+
+
+def record(
+    session: Session,
+    mailing_id: int,
+    number: int,
+    claim: int,
+    outcomes: Sequence[Outcome],
+    *,
+    relay_id: int | None,
+    recorder_read: bool = True,
+) -> bool:
+    """Write a claimed batch's outcomes and end the claim; what has none is given back and stays queued.
+
+    False, and nothing written, where the claim does not hold the batch any more.
+    """
+    batch = session.scalar(select(Batch).where(*held_by(mailing_id, number, claim)).with_for_update())
+    if batch is None:
+        return False
+    known = {outcome.seq: outcome for outcome in outcomes}
+    rows = session.execute(
+        select(Delivery.seq, Delivery.attempts, Delivery.deferred_since).where(
+            members(batch), Delivery.state == State.queued
+        )
+    )
+    old = {row.seq: (row.attempts, row.deferred_since) for row in rows if row.seq in known}
+    _write(session, batch, State.claimed, claim, [known[seq] for seq in old], old, relay_id, recorder_read)
+    batch.state = "open" if batch.counts.get(State.queued) else "done"
+    batch.owner, batch.lease_until = "", None
+    return True
+
+
+def resolve_late(session: Session, evidence: Evidence) -> int:
+    """Let evidence that comes after its claim was taken away resolve what was called uncertain; how many it did."""
+    theirs = (
+        Delivery.mailing_id == evidence.mailing_id,
+        Delivery.seq.in_([entry.seq for entry in evidence.entries]),
+        Delivery.state == State.uncertain,
+        Delivery.claim == evidence.claim,
+    )
+    known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
+    untouched = {entry.seq for entry in evidence.entries if entry.step is Step.not_begun}
+    resolved = 0
+    for number in session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all():
+        batch = session.scalar(
+            select(Batch).where(Batch.mailing_id == evidence.mailing_id, Batch.number == number).with_for_update()
+        )
+        assert batch is not None
+        rows = session.execute(
+            select(Delivery.seq, Delivery.attempts, Delivery.deferred_since).where(*theirs, Delivery.batch == number)
+        )
+        # An attempt was counted when it became uncertain, and is the same attempt still.
+        old = {row.seq: (row.attempts - 1, row.deferred_since) for row in rows}
+        outcomes = [known[seq] for seq in old if seq in known]
+        _write(session, batch, State.uncertain, evidence.claim, outcomes, old, evidence.relay_id, recorder_read=True)
+        never_sent = [seq for seq in old if seq in untouched]
+        if never_sent:
+            # It is known now that these were not sent: they may be queued again at once.
+            batch.due_at = database_time(session)
+            session.execute(
+                update(Delivery)
+                .where(Delivery.mailing_id == evidence.mailing_id, Delivery.seq.in_(never_sent))
+                .values(retry_at=batch.due_at, reason="not sent: its worker's recorder says so")
+            )
+        resolved += len(outcomes) + len(never_sent)
+    return resolved
+
+
+def _write(
+    session: Session,
+    batch: Batch,
+    from_state: State,
+    claim: int,
+    outcomes: Iterable[Outcome],
+    old: Mapping[int, tuple[int, datetime | None]],
+    relay_id: int | None,
+    recorder_read: bool,
+) -> None:
+    mailing = session.get_one(Mailing, batch.mailing_id)
+    now = database_time(session)
+    counts = dict(batch.counts)
+    rows: list[dict[str, Any]] = []
+    for given in outcomes:
+        attempts, deferred_since = old[given.seq]
+        outcome = _past_deadline(given, mailing, deferred_since, now)
+        refused = outcome.state is State.deferred and outcome.reply is not None
+        row = {
+            "key": outcome.seq,
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "claim": claim,
+            "attempts": attempts + outcome.was_attempted,
+            "reply": outcome.reply,
+            "relay_id": relay_id,
+            "at": now,
+            "deferred_since": (deferred_since or now) if refused else deferred_since,
+            "retry_at": _retry_at(outcome, mailing, attempts, now, recorder_read),
+        }
+        rows.append(row)
+        # A claimed delivery's row says queued; the table of transitions knows it as claimed.
+        if from_state is State.claimed:
+            move(counts, State.queued, State.claimed)
+        move(counts, from_state, outcome.state)
+    if not rows:
+        batch.counts = counts
+        return
+    stored = State.queued if from_state is State.claimed else from_state
+    session.connection().execute(
+        update(Delivery.__table__)  # type: ignore[arg-type]
+        .where(
+            Delivery.mailing_id == batch.mailing_id,
+            Delivery.seq == bindparam("key"),
+            Delivery.state == stored,
+        )
+        .values({name: bindparam(name) for name in rows[0] if name != "key"}),
+        rows,
+    )
+    repeated = [row for row in rows if row["attempts"] > 1]
+    if repeated:
+        session.execute(
+            insert(Attempt),
+            [
+                {
+                    "mailing_id": batch.mailing_id,
+                    "seq": row["key"],
+                    "number": row["attempts"],
+                    **{name: row[name] for name in ("claim", "relay_id", "state", "reply", "at")},
+                }
+                for row in repeated
+            ],
+        )
+    batch.counts = counts
+    moments = [row["retry_at"] for row in rows if row["retry_at"] is not None]
+    if moments:
+        batch.due_at = min([*moments, batch.due_at] if batch.due_at else moments)
+
+
+def _past_deadline(outcome: Outcome, mailing: Mailing, since: datetime | None, now: datetime) -> Outcome:
+    """A temporary refusal after the deadline is final; a relay that cannot be reached fails nobody."""
+    if outcome.state is not State.deferred or outcome.reply is None or since is None:
+        return outcome
+    if now < since + timedelta(hours=mailing.deadline_hours):
+        return outcome
+    reason = f"still refused for now after {mailing.deadline_hours:g} hours"
+    return replace(outcome, state=State.failed, reason=reason)
+
+
+def _retry_at(outcome: Outcome, mailing: Mailing, attempts: int, now: datetime, recorder_read: bool) -> datetime | None:
+    if outcome.state is State.deferred:
+        if outcome.retry_at is not None:
+            return outcome.retry_at
+        return in_seconds(now, min(LONGEST_WAIT, settings().deferral_seconds * 2 ** min(attempts, 12)))
+    if outcome.state is State.uncertain and mailing.on_uncertain == OnUncertain.resend:
+        return now if recorder_read else in_seconds(now, RECORDER_LOST_WAIT)
+    return None

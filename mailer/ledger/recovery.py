@@ -1,0 +1,101 @@
+"""What is left behind by a process that died, slept too long or never came back, brought into the ledger."""
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.database import database_time, in_seconds, transaction
+from config.settings import settings
+from mailer.ledger import recorder
+from mailer.ledger.claims import members
+from mailer.ledger.lease import GRACE
+from mailer.ledger.models import Batch, Delivery
+from mailer.ledger.outcomes import Outcome, outcomes_of, record, resolve_late
+from mailer.ledger.recorder import Evidence
+from mailer.ledger.states import State
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A batch whose claim was ended for its holder."""
+
+    mailing_id: int
+    batch: int
+
+
+def recover_host() -> list[Recovered]:
+    """Settle every recorder of this host that nobody holds: its process is dead, and its file is the whole truth."""
+    recovered = []
+    for path in recorder.open_files(settings().state_dir):
+        with recorder.held(path) as dead:
+            evidence = recorder.read(path) if dead else None
+            if evidence is None:
+                continue
+            if settle(evidence):
+                recovered.append(Recovered(evidence.mailing_id, evidence.batch))
+            recorder.close_file(path)
+    return recovered
+
+
+def settle(evidence: Evidence) -> bool:
+    """Record what a recorder tells, while its claim holds or late; True if it ended a claim."""
+    trustworthy = evidence.boot_id == recorder.boot_id()
+    with transaction() as session:
+        outcomes = outcomes_of(evidence, trustworthy=trustworthy)
+        ended = record(
+            session, evidence.mailing_id, evidence.batch, evidence.claim, outcomes, relay_id=evidence.relay_id
+        )
+        late = 0 if ended or not trustworthy else resolve_late(session, evidence)
+    if ended or late:
+        log.warning(
+            "recovered claim %d of mailing %d, batch %d: %d outcomes",
+            evidence.claim,
+            evidence.mailing_id,
+            evidence.batch,
+            len(outcomes) if ended else late,
+        )
+    return ended
+
+
+def expire_claims() -> list[Recovered]:
+    """End the claims whose lease is over and whose holder had its grace: asleep, cut off or gone for good."""
+    grace = settings().lease_seconds * GRACE
+    recovered = []
+    with transaction() as session:
+        over = in_seconds(database_time(session), -grace)
+        batches = session.scalars(
+            select(Batch).where(Batch.state == "claimed", Batch.lease_until < over).with_for_update(skip_locked=True)
+        ).all()
+        for batch in batches:
+            _expire(session, batch)
+            recovered.append(Recovered(batch.mailing_id, batch.number))
+    return recovered
+
+
+def _expire(session: Session, batch: Batch) -> None:
+    state_dir = settings().state_dir
+    evidence = None
+    if batch.owner == recorder.host_id(state_dir):
+        evidence = recorder.read(recorder.file_of(state_dir, batch.claim))
+    if evidence is not None and evidence.boot_id == recorder.boot_id():
+        # Its process is alive but late. It looks at its lease once more between marking an end and sending it, so
+        # a message that is not marked now will not be sent.
+        outcomes, relay_id = outcomes_of(evidence), evidence.relay_id
+    else:
+        seqs = session.scalars(select(Delivery.seq).where(members(batch), Delivery.state == State.queued))
+        reason = "its worker's host did not come back"
+        outcomes, relay_id = [Outcome(seq, State.uncertain, reason=reason) for seq in seqs], None
+    log.warning("claim %d of mailing %d, batch %d expired", batch.claim, batch.mailing_id, batch.number)
+    record(
+        session,
+        batch.mailing_id,
+        batch.number,
+        batch.claim,
+        outcomes,
+        relay_id=relay_id,
+        recorder_read=evidence is not None,
+    )

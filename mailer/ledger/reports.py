@@ -1,0 +1,88 @@
+"""What happened: sums over batches, instant at a million, and the deliveries one by one."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from mailer.ledger.models import Batch, Delivery
+from mailer.ledger.states import State
+from mailer.models import Edition, Mailing, Relay
+from subscribers.models import Subscriber
+
+
+def counts(session: Session, mailing_id: int) -> Counter[str]:
+    """Deliveries by state; `claimed` are those of claimed batches, skipped ones stand as `skipped:reason`."""
+    total: Counter[str] = Counter()
+    for state, batch_counts in session.execute(select(Batch.state, Batch.counts).where(Batch.mailing_id == mailing_id)):
+        for name, number in batch_counts.items():
+            in_hand = state == "claimed" and name == State.queued
+            total[State.claimed if in_hand else name] += number
+    return total
+
+
+def report(session: Session, mailing: Mailing) -> dict[str, Any]:
+    """`{"mailing", "state", "recipients", "deliveries": {state: n}, "skipped": {reason: n}}`."""
+    total = counts(session, mailing.id)
+    prefix = f"{State.skipped}:"
+    deliveries = {name: number for name, number in sorted(total.items()) if not name.startswith(prefix)}
+    return {
+        "mailing": mailing.name,
+        "state": str(mailing.state),
+        "recipients": sum(deliveries.values()),
+        "deliveries": deliveries,
+        "skipped": {name.removeprefix(prefix): n for name, n in sorted(total.items()) if name.startswith(prefix)},
+    }
+
+
+def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> Iterator[dict[str, Any]]:
+    """Each delivery as `delivery, email, state, reason, language, relay, message_id, attempts, reply, sent_at`."""
+    from mailer.links import message_id  # noqa: PLC0415  (its domain is looked up once a mailing)
+    from mailer.stamps import list_domain  # noqa: PLC0415
+
+    domain = list_domain(mailing)
+    query = (
+        select(
+            Delivery.seq,
+            Subscriber.email,
+            Delivery.state,
+            Delivery.reason,
+            Edition.language,
+            Relay.name.label("relay"),
+            Delivery.attempts,
+            Delivery.reply,
+            Delivery.at,
+            Batch.state.label("batch_state"),
+        )
+        .select_from(Delivery)
+        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .outerjoin(Edition, Edition.id == Delivery.edition_id)
+        .outerjoin(Relay, Relay.id == Delivery.relay_id)
+        .join(Batch, and_(Batch.mailing_id == Delivery.mailing_id, Batch.number == Delivery.batch))
+        .where(Delivery.mailing_id == mailing.id)
+        .order_by(Delivery.seq)
+        .execution_options(yield_per=2000)
+    )
+    if state in (State.queued, State.claimed):
+        query = query.where(
+            Delivery.state == State.queued,
+            Batch.state == "claimed" if state == State.claimed else Batch.state != "claimed",
+        )
+    elif state:
+        query = query.where(Delivery.state == State(state))
+    for row in session.execute(query):
+        in_hand = row.state == State.queued and row.batch_state == "claimed"
+        yield {
+            "delivery": f"{mailing.id}-{row.seq}",
+            "email": row.email or "",
+            "state": str(State.claimed) if in_hand else row.state,
+            "reason": row.reason or "",
+            "language": row.language or "",
+            "relay": row.relay or "",
+            "message_id": message_id(mailing.public_id, row.seq, domain),
+            "attempts": row.attempts,
+            "reply": row.reply or "",
+            "sent_at": row.at.isoformat() if row.at and row.state == State.sent else "",
+        }

@@ -1,0 +1,70 @@
+"""The states of a delivery and the only ways between them."""
+
+from enum import StrEnum
+
+from config.errors import BroadsideError
+
+
+class State(StrEnum):
+    """What is known of one delivery."""
+
+    queued = "queued"
+    claimed = "claimed"
+    """Never written: a queued delivery whose batch is claimed."""
+    sent = "sent"
+    deferred = "deferred"
+    failed = "failed"
+    uncertain = "uncertain"
+    skipped = "skipped"
+    bounced = "bounced"
+    complained = "complained"
+
+
+class Skip(StrEnum):
+    """Why somebody in the audience gets nothing."""
+
+    unsubscribed = "unsubscribed"
+    suppressed = "suppressed"
+    no_basis = "no valid basis"
+    no_edition = "no edition"
+    cancelled = "cancelled"
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.queued: frozenset({State.claimed, State.skipped}),
+    State.claimed: frozenset({State.sent, State.deferred, State.failed, State.uncertain, State.queued, State.skipped}),
+    State.deferred: frozenset({State.queued, State.failed, State.skipped}),
+    State.uncertain: frozenset({State.sent, State.deferred, State.failed, State.queued}),
+    State.failed: frozenset({State.queued}),
+    State.sent: frozenset({State.bounced, State.complained}),
+    State.skipped: frozenset(),
+    State.bounced: frozenset(),
+    State.complained: frozenset(),
+}
+
+
+class ForbiddenTransitionError(BroadsideError):
+    """A change of state that the table above does not have: a defect, never a person's mistake."""
+
+
+def check(old: State, new: State) -> State:
+    """`new`, if a delivery may go there from `old`; raises ForbiddenTransitionError otherwise."""
+    if new not in TRANSITIONS[old]:
+        raise ForbiddenTransitionError(f"a delivery cannot go from {old} to {new}")
+    return new
+
+
+def move(counts: dict[str, int], old: str, new: str) -> None:
+    """Count one delivery of a batch under its new state; a skipped one is counted as `skipped:reason`."""
+    check(State(old.partition(":")[0]), State(new.partition(":")[0]))
+    take_out(counts, old)
+    counts[new] = counts.get(new, 0) + 1
+
+
+def take_out(counts: dict[str, int], state: str) -> None:
+    """Count one delivery less in a state: it moves on, or into another batch."""
+    if counts.get(state, 0) < 1:
+        raise ForbiddenTransitionError(f"a batch has no {state} delivery to take out")
+    counts[state] -= 1
+    if not counts[state]:
+        del counts[state]

@@ -1,0 +1,71 @@
+"""Witnesses that the database did not go back in time: the state folder and Redis remember the highest claim.
+
+A database restored from a backup, or a standby that lagged at a failover, would hand out claims for batches that
+were sent already. Its claim counter is then lower than what its witnesses saw.
+"""
+
+import os
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from config.errors import Unavailable
+from config.settings import settings
+
+KEY = "broadside:highest-claim"
+# Sets the key to the greater of its value and the argument, and returns it.
+RAISE = """
+local seen = tonumber(redis.call('GET', KEYS[1]) or '0')
+local now = tonumber(ARGV[1])
+if now > seen then redis.call('SET', KEYS[1], ARGV[1]) return now end
+return seen
+"""
+
+
+class LedgerWentBackError(Unavailable):
+    """The database is older than what was sent from it."""
+
+
+@cache
+def _redis(_process: int, url: str) -> Redis:
+    return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)
+
+
+def _file() -> Path:
+    return settings().state_dir / "highest-claim"
+
+
+def seen() -> int:
+    """The highest claim number that any witness within reach remembers; 0 where none does."""
+    try:
+        in_redis = int(_redis(os.getpid(), settings().redis).get(KEY) or 0)
+    except RedisError as error:
+        raise Unavailable(f"Redis does not answer ({type(error).__name__}); nothing is sent without it") from None
+    try:
+        in_file = int(_file().read_text() or 0)
+    except FileNotFoundError:
+        in_file = 0
+    return max(in_redis, in_file)
+
+
+def check(number: int) -> None:
+    """Raise LedgerWentBackError unless the new claim number is higher than every one seen."""
+    highest = seen()
+    if number <= highest:
+        raise LedgerWentBackError(
+            f"the database's last claim is {number - 1}, but claim {highest} has been seen: it went back in time "
+            "(a restored backup?). Nothing is sent until `broadside ledger reconcile` has been run"
+        )
+
+
+def note(number: int) -> None:
+    """Remember a committed claim. Losing the file or Redis loses nothing: the next claim fills it again."""
+    with suppress(RedisError):  # the next claim asks first and will say so
+        _redis(os.getpid(), settings().redis).eval(RAISE, 1, KEY, str(number))
+    path = _file()
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(str(number))
+    draft.replace(path)

@@ -1,0 +1,56 @@
+"""The relays: which there are, which answer, and which a batch goes through."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.database import database_time, in_seconds
+from config.log import scrub
+from config.settings import RelayUrl, settings
+from mailer.models import Relay
+
+LONGEST_DOWN = 300.0
+"""Seconds: the longest that a relay is left alone after failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A relay to send a batch through."""
+
+    id: int
+    url: RelayUrl
+
+
+def pick(session: Session, turn: int) -> Route | Relay:
+    """A relay that is not down, taking turns; where all are down, the one that is tried again first."""
+    rows = {relay.name: relay for relay in session.scalars(select(Relay))}
+    configured: list[tuple[Relay, RelayUrl]] = []
+    for url in settings().relays:
+        if url.name not in rows:
+            rows[url.name] = Relay(name=url.name, failures=0, last_error="")
+            session.add(rows[url.name])
+            session.flush()
+        configured.append((rows[url.name], url))
+    now = database_time(session)
+    up = [Route(relay.id, url) for relay, url in configured if relay.down_until is None or relay.down_until <= now]
+    if up:
+        return up[turn % len(up)]
+    return min((relay for relay, _ in configured), key=lambda relay: relay.down_until or now)
+
+
+def mark_down(session: Session, relay_id: int, error: str) -> Relay:
+    """Note that a relay could not be used; it is left alone for a while, twice as long each time."""
+    relay = session.get_one(Relay, relay_id, with_for_update=True)
+    wait = min(LONGEST_DOWN, settings().deferral_seconds * 2 ** min(relay.failures, 12))
+    relay.failures += 1
+    relay.down_until = in_seconds(database_time(session), wait)
+    relay.last_error = scrub(error)[:500]
+    return relay
+
+
+def mark_up(session: Session, relay_id: int) -> None:
+    """Note that a relay works."""
+    relay = session.get_one(Relay, relay_id)
+    if relay.failures:
+        relay.failures, relay.down_until, relay.last_error = 0, None, ""

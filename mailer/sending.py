@@ -1,0 +1,205 @@
+"""The sending loop: claim a batch, assemble each message, send it, record what became of it."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import lru_cache
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from config.database import reading, transaction
+from config.settings import settings
+from mailer import control, relays
+from mailer.ledger import claims, recovery
+from mailer.ledger.claims import Claim, Due
+from mailer.ledger.outcomes import Outcome, outcomes_of, record
+from mailer.ledger.states import State
+from mailer.links import message_id, return_path
+from mailer.models import Edition, Mailing, MailingState, Media
+from mailer.plan.compiled import CompiledEdition
+from mailer.plan.message import MessagePlan, RenderError
+from mailer.relays import Route
+from mailer.smtp.envelope import Envelope
+from mailer.smtp.fleet import Fleet
+from mailer.stamps import Stamps, bounce_domain, list_domain
+
+log = logging.getLogger(__name__)
+
+TURN = 2.0
+"""Seconds of work after which a batch that is not through is given back, so that others get their turn."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One claim being worked on: the flight recorder's journal, and the watch over lease, pause and time."""
+
+    claim: Claim
+    urgent: bool
+    began: float = field(default_factory=time.monotonic)
+    stopped: bool = False
+
+    def end_sent(self, key: int) -> bool:
+        """Mark a message as sent, then look at the lease once more: so a taker who sees no mark can trust it."""
+        self.claim.recorder.end_sent(key)
+        if self.claim.lease.may_begin():
+            return True
+        self.claim.recorder.end_withdrawn(key)
+        return False
+
+    def end_withdrawn(self, key: int) -> None:
+        self.claim.recorder.end_withdrawn(key)
+
+    def replied(self, key: int, code: int, text: str) -> None:
+        self.claim.recorder.replied(key, code, text)
+
+    def may_go_on(self) -> bool:
+        """Say, about once a second, whether another message may be begun."""
+        try:
+            if self.claim.lease.wants_renewal():
+                claims.renew(self.claim)
+            if time.monotonic() - self.began >= TURN or not self._wanted():
+                self.stopped = True
+        except DBAPIError as error:
+            # The lease runs on without the database, and says itself when it is over.
+            log.warning("the database does not answer (%s)", type(error.orig).__name__)
+        return not self.stopped and self.claim.lease.may_begin()
+
+    def _wanted(self) -> bool:
+        with reading() as session:
+            state = session.scalar(select(Mailing.state).where(Mailing.id == self.claim.mailing_id))
+            return state == MailingState.sending and (self.urgent or not control.waiting(session, urgent=True))
+
+
+def send_batch(mailing_id: int, number: int) -> bool:
+    """Send one batch, as far as it comes in a turn. True if some of it is left and may be claimed again at once.
+
+    A batch that is not open is no error: the queue is only a hint.
+    """
+    recovery.recover_host()
+    claim = claims.claim_batch(mailing_id, number)
+    if claim is None:
+        _finish(mailing_id)
+        return False
+    try:
+        outcomes, relay_id = _send(claim)
+        with transaction() as session:
+            held = record(session, mailing_id, number, claim.number, outcomes, relay_id=relay_id)
+        if not held:
+            # Somebody ended this claim while we slept; what we know settles what they had to call uncertain.
+            recovery.settle(claim.recorder.evidence())
+        claim.recorder.mark_recorded()
+    finally:
+        # If anything failed above, the file is unlocked now and whoever looks next records what it says.
+        claim.recorder.close()
+    done = {outcome.seq for outcome in outcomes}
+    left = any(due.seq not in done for due in claim.due)
+    if not left:
+        _finish(mailing_id)
+    return left
+
+
+def _finish(mailing_id: int) -> None:
+    with transaction() as session:
+        control.finish(session, mailing_id)
+
+
+def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
+    with transaction() as session:
+        mailing = session.get_one(Mailing, claim.mailing_id)
+        route = relays.pick(session, claim.batch)
+        stamps = Stamps(session, mailing)
+    plans = {edition_id: plan_of(edition_id) for edition_id in {due.edition_id for due in claim.due}}
+    if not isinstance(route, Route):
+        reason = f"no relay can be reached: {route.last_error}"
+        return [
+            Outcome(due.seq, State.deferred, reason=reason, was_attempted=False, retry_at=route.down_until)
+            for due in claim.due
+        ], None
+    claim.recorder.relay(route.id)
+    failed: list[Outcome] = []
+    turn = Turn(claim, mailing.urgent)
+    result = _fleet(os.getpid(), route).run(_envelopes(claim, mailing, plans, stamps, failed), turn, turn.may_go_on)
+    outcomes = outcomes_of(claim.recorder.evidence()) + failed
+    if result.relay_error is not None:
+        outcomes += _relay_is_down(claim, route, str(result.relay_error), {outcome.seq for outcome in outcomes})
+    elif outcomes:
+        with transaction() as session:
+            relays.mark_up(session, route.id)
+    if failed:
+        with transaction() as session:
+            _pause(session, mailing, failed[0].reason or "")
+    return outcomes, route.id
+
+
+def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) -> list[Outcome]:
+    """Defer what a relay that cannot be reached did not get; it fails nobody. Another relay is tried at once."""
+    log.warning("relay %d cannot be used: %s", route.id, error)
+    with transaction() as session:
+        relay = relays.mark_down(session, route.id, error)
+        if isinstance(relays.pick(session, claim.batch), Route):
+            return []  # given back, for the other relay
+    return [
+        Outcome(
+            due.seq,
+            State.deferred,
+            reason=f"the relay cannot be reached: {relay.last_error}",
+            was_attempted=False,
+            retry_at=relay.down_until,
+        )
+        for due in claim.due
+        if due.seq not in decided
+    ]
+
+
+def _pause(session: Session, mailing: Mailing, reason: str) -> None:
+    mailing = session.get_one(Mailing, mailing.id)
+    if mailing.state == MailingState.sending:
+        control.pause(session, mailing, reason)
+        log.error("mailing %d is paused: %s", mailing.id, reason)
+
+
+def _envelopes(
+    claim: Claim, mailing: Mailing, plans: dict[int, MessagePlan], stamps: Stamps, failed: list[Outcome]
+) -> Iterator[Envelope]:
+    """Assemble the claim's messages one by one, as the connections ask for them."""
+    date, dated = formatdate(localtime=False), time.monotonic()
+    for slot, due in enumerate(claim.due):
+        if time.monotonic() - dated >= 1:
+            date, dated = formatdate(localtime=False), time.monotonic()
+        try:
+            yield _envelope(slot, due, mailing, plans[due.edition_id], stamps, date)
+        except RenderError as error:
+            # An author's mistake that the check did not see: everybody may have it, so the mailing stops here.
+            failed.append(Outcome(due.seq, State.failed, reason=str(error), was_attempted=False))
+            return
+
+
+def _envelope(slot: int, due: Due, mailing: Mailing, plan: MessagePlan, stamps: Stamps, date: str) -> Envelope:
+    sender = return_path(mailing.id, due.seq, bounce_domain(mailing))
+    identity = message_id(mailing.public_id, due.seq, list_domain(mailing))
+    stamp = stamps.stamp(due.public_id, due.list_id, plan.language, identity, date, sender)
+    return Envelope(slot, sender, due.recipient.email, plan.assemble(due.recipient, stamp))
+
+
+def plan_of(edition_id: int) -> MessagePlan:
+    """The message plan of an edition, built once a process: an edition never changes."""
+    return _plan(os.getpid(), settings().database, edition_id)
+
+
+@lru_cache(maxsize=64)
+def _plan(_process: int, _database: str, edition_id: int) -> MessagePlan:
+    with reading() as session:
+        compiled = CompiledEdition.model_validate(session.get_one(Edition, edition_id).compiled)
+        wanted = [media.hash for media in (*compiled.pictures, *compiled.attachments)]
+        media = {row.hash: row.content for row in session.scalars(select(Media).where(Media.hash.in_(wanted)))}
+    return MessagePlan(compiled, media)
+
+
+@lru_cache(maxsize=16)
+def _fleet(_process: int, route: Route) -> Fleet:
+    return Fleet(route.url, settings().connections)

@@ -1,0 +1,54 @@
+"""The Celery app.
+
+Tasks are hints: an id or two, acknowledged early, never retried by the queue. The truth is in the database, and what
+is due is found there.
+"""
+
+from celery import Celery
+from celery.signals import setup_logging
+
+from config.log import set_up_logging
+from config.settings import settings
+
+# Workers that serve several queues take from them in the order of their names.
+URGENT = "1-urgent"
+BULK = "2-bulk"
+HOUSEKEEPING = "3-housekeeping"
+
+
+def broker_url() -> str:
+    """The Redis URL as Kombu spells it: a socket's path is unix:// elsewhere."""
+    url = settings().redis
+    return "redis+socket://" + url.removeprefix("unix://") if url.startswith("unix://") else url
+
+
+def make_app() -> Celery:
+    """The app, configured from the settings."""
+    app = Celery("broadside", broker=broker_url(), include=["tasks.delivery", "tasks.housekeeping"])
+    app.conf.update(
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue=HOUSEKEEPING,
+        task_acks_late=False,
+        # A child takes a task when it is free to work on it, not before: a task that waits in a worker's memory
+        # would be lost with it, and keep an urgent one waiting.
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_pool="prefork",
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"queue_order_strategy": "sorted"},
+        timezone="UTC",
+        beat_schedule_filename=str(settings().state_dir.absolute() / "beat-schedule"),
+    )
+    return app
+
+
+@setup_logging.connect
+def _logging(**_: object) -> None:
+    set_up_logging()
+
+
+app = make_app()

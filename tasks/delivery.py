@@ -1,0 +1,60 @@
+"""Hints that a batch may be sent."""
+
+from collections.abc import Iterable
+
+from kombu import Connection
+from redis import Redis
+from sqlalchemy import select
+
+from config.database import reading
+from mailer.ledger.models import Batch
+from mailer.models import Mailing, MailingState
+from mailer.sending import send_batch
+from tasks.app import BULK, URGENT, app
+
+
+@app.task(name="deliver")
+def deliver(mailing_id: int, number: int) -> None:
+    """Send one batch; what a turn left of it is hinted at again, behind the others."""
+    if send_batch(mailing_id, number):
+        hint([(mailing_id, number)])
+
+
+def hint(batches: Iterable[tuple[int, int]]) -> int:
+    """Tell the workers of open batches, as (mailing, number); how many of them may be sent now."""
+    batches = list(batches)
+    with reading() as session:
+        urgent = dict(
+            session.execute(
+                select(Mailing.id, Mailing.urgent).where(
+                    Mailing.id.in_({mailing_id for mailing_id, _ in batches}), Mailing.state == MailingState.sending
+                )
+            )
+            .tuples()
+            .all()
+        )
+    hinted = [batch for batch in batches if batch[0] in urgent]
+    with app.producer_or_acquire() as producer:
+        for batch in hinted:
+            deliver.apply_async(args=batch, queue=URGENT if urgent[batch[0]] else BULK, producer=producer)
+    return len(hinted)
+
+
+def hint_forgotten() -> int:
+    """Hint at every open batch of a lane whose queue is empty: a queue that was lost loses nothing."""
+    with app.connection_for_read() as connection:
+        empty = {queue: not waiting(connection, queue) for queue in (URGENT, BULK)}
+    with reading() as session:
+        rows = session.execute(
+            select(Batch.mailing_id, Batch.number, Mailing.urgent)
+            .join(Mailing, Mailing.id == Batch.mailing_id)
+            .where(Batch.state == "open", Mailing.state == MailingState.sending)
+            .order_by(Batch.mailing_id, Batch.number)
+        ).all()
+    return hint([(row.mailing_id, row.number) for row in rows if empty[URGENT if row.urgent else BULK]])
+
+
+def waiting(connection: Connection, queue: str) -> int:
+    """How many hints wait in a queue."""
+    client: Redis = connection.default_channel.client  # type: ignore[attr-defined]  # Kombu's Redis channel has one
+    return int(client.llen(queue))

@@ -1,0 +1,96 @@
+"""What is done every few seconds, by whoever comes first: the database says what is due, however old."""
+
+import logging
+import time
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from config.database import database_time, in_seconds, transaction
+from config.settings import settings
+from mailer import control
+from mailer.freeze import freeze
+from mailer.ledger import deferrals, recorder, recovery
+from mailer.ledger.models import Batch, PeriodicRun
+from mailer.models import Mailing, MailingState
+from tasks.app import HOUSEKEEPING, app
+from tasks.delivery import hint, hint_forgotten
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 2.0
+"""Seconds between looks for work."""
+TIDY_EVERY = 3600.0
+KEEP_RECORDERS = 24 * 3600.0
+"""Seconds for which a recorder that was recorded is kept."""
+
+app.conf.beat_schedule = {
+    "look for work": {"task": "look_for_work", "schedule": LOOK_EVERY, "options": {"queue": HOUSEKEEPING}},
+    "tidy": {"task": "tidy", "schedule": TIDY_EVERY, "options": {"queue": HOUSEKEEPING}},
+}
+
+
+@app.task(name="look_for_work")
+def look_for_work(now: bool = False) -> None:
+    """Do what is due. `now`: a person waits for it, so it does not matter when it was last done."""
+    if not now and not my_turn("look_for_work", LOOK_EVERY / 2):
+        return
+    do_what_is_due()
+
+
+@app.task(name="tidy")
+def tidy() -> None:
+    """Remove what is kept for a day."""
+    recorder.prune(settings().state_dir, time.time() - KEEP_RECORDERS)
+
+
+def do_what_is_due() -> None:
+    """Freeze, recover, regroup, settle what was cancelled, finish, and hint at what nobody holds."""
+    for mailing_id in control.due_mailings():
+        freeze(mailing_id)
+    recovered = recovery.recover_host() + recovery.expire_claims()
+    made = deferrals.regroup_due()
+    _settle_cancelled()
+    _finish_what_is_done()
+    hint([(one.mailing_id, one.batch) for one in recovered] + made)
+    hint_forgotten()
+
+
+def my_turn(task: str, every: float) -> bool:
+    """True for one caller in `every` seconds, by the database's clock: beat may run several times."""
+    try:
+        with transaction() as session:
+            now: datetime = database_time(session)
+            last = session.scalar(select(PeriodicRun.last_run).where(PeriodicRun.task == task))
+            if last is None:
+                session.add(PeriodicRun(task=task, last_run=now))
+                return True
+            taken = session.execute(
+                update(PeriodicRun)
+                .where(PeriodicRun.task == task, PeriodicRun.last_run <= in_seconds(now, -every))
+                .values(last_run=now)
+                .returning(PeriodicRun.task)
+            ).first()
+            return taken is not None
+    except IntegrityError:
+        return False  # another made the row in this moment
+
+
+def _settle_cancelled() -> None:
+    with transaction() as session:
+        left = session.scalars(
+            select(Mailing.id)
+            .where(Mailing.state == MailingState.cancelled)
+            .join(Batch, Batch.mailing_id == Mailing.id)
+            .where((Batch.state == "open") | Batch.due_at.is_not(None))
+            .distinct()
+        ).all()
+        for mailing_id in left:
+            control.skip_cancelled(session, mailing_id)
+
+
+def _finish_what_is_done() -> None:
+    with transaction() as session:
+        for mailing_id in session.scalars(select(Mailing.id).where(Mailing.state == MailingState.sending)).all():
+            control.finish(session, mailing_id)
