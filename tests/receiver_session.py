@@ -25,7 +25,7 @@ class Say:
     """What a script wants instead of the usual answer."""
 
     reply: str | None = ""
-    """The whole reply, lines separated by CRLF; empty: the usual one; None: nothing at all."""
+    """The whole reply, lines separated by CRLF; empty: the usual one; None: nothing, nor to anything after it."""
     close: bool = False
     """Close the connection after it."""
     delay: float = 0.0
@@ -246,6 +246,8 @@ class Session(asyncio.Protocol):
         if say.close:
             self._write()
             self.hang_up()
+        elif reply is None:
+            self._paused = True
 
     def _resume(self, data: bytes, close: bool) -> None:
         self._paused = False
