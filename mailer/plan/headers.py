@@ -40,7 +40,7 @@ class BadValue(ValueError):
 
 def cleaned(value: str) -> str:
     """The value as a header may hold it: each run of white space and control characters is one space, none around."""
-    return _NOISE.sub(" ", well_formed(value)).strip(" ")
+    return _NOISE.sub(" ", well_formed(value)).strip()
 
 
 def unstructured(name: str, value: str) -> str:
@@ -93,7 +93,7 @@ def list_id(title: str, identifier: str) -> str:
         raise BadValue("a List-Id is name.domain") from None
     if "." not in identifier or not _DOMAIN.fullmatch(identifier):
         raise BadValue("a List-Id is name.domain")
-    return _field("List-Id", [*_phrase(title, len("List-Id: ")), f"<{identifier}>"])
+    return _field("List-Id", [*_phrase(title, len("List-Id: "), quoted=False), f"<{identifier}>"])
 
 
 def urls(name: str, *addresses: str) -> str:
@@ -105,20 +105,19 @@ def _field(name: str, words: Iterable[str]) -> str:
     """The words with a space between them, folded where a line would grow too long."""
     out = [name, ":"]
     column = len(name) + 1
-    first = True
-    for word in words:
-        if not first and column + 1 + len(word) > _LINE:
+    for number, word in enumerate(words):
+        width = 1 + (len(word) if word.isascii() else len(word.encode()))
+        if number and column + width > _LINE:
             out.append("\r\n")
             column = 0
         out += (" ", word)
-        column += 1 + len(word)
-        first = False
+        column += width
     out.append("\r\n")
     return "".join(out)
 
 
-def _phrase(value: str, column: int) -> Iterable[str]:
-    """A display name in words (RFC 5322, section 3.2.5): atoms, one quoted string, or encoded words.
+def _phrase(value: str, column: int, *, quoted: bool = True) -> Iterable[str]:
+    """A display name in words (RFC 5322, section 3.2.5): atoms, one quoted string if that is wanted, or encoded words.
 
     A quoted string here never holds a quoted pair: readers disagree about what it means there.
     """
@@ -127,19 +126,27 @@ def _phrase(value: str, column: int) -> Iterable[str]:
         words = value.split()
         if _ATOMS.fullmatch(value) and max(map(len, words)) <= _LONG:
             return words
-        if len(value) <= _LONG and '"' not in value and "\\" not in value:
-            return (f'"{value}"',) if value else ()
+        if quoted and 0 < len(value) <= _LONG and '"' not in value and "\\" not in value:
+            return (f'"{value}"',)
     return list(_encoded_words(value, column))
 
 
 def _encoded_words(value: str, column: int) -> Iterator[str]:
-    """RFC 2047 words (UTF-8, B), the first short enough to stand at `column`; no character is split."""
+    """RFC 2047 words (UTF-8, B), the first short enough to stand at `column`; no character is split.
+
+    They are cut before a space where there is one: Python before 3.12 reads a space of its own between two encoded
+    words of a name, which does less harm there.
+    """
     data = value.encode()
     start, room = 0, min(_WORD, _LINE - column)
     while start < len(data):
         end = start + (room - _AROUND) // 4 * 3
-        while end < len(data) and data[end] & 0xC0 == 0x80:
-            end -= 1
+        if end < len(data):
+            space = data.rfind(b" ", start + 1, end + 1)
+            if space > 0:
+                end = space
+            while data[end] & 0xC0 == 0x80:
+                end -= 1
         yield f"=?utf-8?B?{base64.b64encode(data[start:end]).decode('ascii')}?="
         start, room = end, _WORD
 
