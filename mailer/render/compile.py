@@ -188,7 +188,13 @@ def _source(text: str, tokens: Tokens, filters: Mapping[Place, str]) -> str:
         place = Place.link if token.is_link and marked == Place.here else marked
         parts += [text[at : match.start()], token.written(filters[place])]
         at = match.end()
-    return "".join([*parts, text[at:]])
+    source = "".join([*parts, text[at:]])
+    if tokens.stem in source.lower():
+        raise Refused(
+            "a template cuts or changes what the author wrote between braces; use no filters such as upper or truncate "
+            "on fields of the front matter, but CSS"
+        )
+    return source
 
 
 def _tidy_text(text: str, tokens: Tokens) -> str:
@@ -218,7 +224,7 @@ def _refuse_lost(tokens: Tokens, in_document: set[int], in_text: set[int], kind:
             if token.made:
                 if token.is_link:
                     raise Refused(
-                        f"the templates of {kind} have no {{{{ slots.{token.source} }}}} in their {part}; add it"
+                        f"the template of {kind} has no slots.{token.source} in its {part}; nobody gets mail without it"
                     )
                 continue
             if not token.field or _is_torn(token, tokens, found):
@@ -230,6 +236,4 @@ def _refuse_lost(tokens: Tokens, in_document: set[int], in_text: set[int], kind:
 
 
 def _is_torn(token: Token, tokens: Tokens, found: set[int]) -> bool:
-    return token.role != Role.expression and any(
-        other.number in found for other in tokens.all if other.field == token.field
-    )
+    return any(other.number in found for other in tokens.all if other.field == token.field)

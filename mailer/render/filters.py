@@ -25,7 +25,12 @@ Filter = Callable[..., Any]
 
 
 def locale_of(language: str) -> Locale:
-    """Babel's locale of a BCP 47 tag, the widest known part of it, English where there is none."""
+    """Babel's locale of a BCP 47 tag, the widest known part of it, English where there is none.
+
+    `en` alone is the English of Europe, which writes 4 March 2026: Babel's own `en` is that of the United States.
+    """
+    if language == "en":
+        return Locale("en", "150")
     parts = language.replace("_", "-").split("-")
     for length in range(len(parts), 0, -1):
         try:

@@ -160,6 +160,22 @@ def loop(source: str) -> tuple[str, nodes.Expr]:
     raise NotAllowed(f"a loop is written `for topic in topics`, over a list field ({lists}) or an attribute")
 
 
+def unclosed(source: str) -> int | None:
+    """The line of the inmost `if` or `for` that `source`, which Jinja could not read to its end, never closes."""
+    lines: list[int] = []
+    begin = 0
+    for number, kind, value in AUTHOR.lex(source):
+        if kind == "block_begin":
+            begin = number
+        elif kind == "name" and begin:
+            if value in {"if", "for"}:
+                lines.append(begin)
+            elif value.startswith("end") and lines:
+                lines.pop()
+            begin = 0
+    return lines[-1] if lines else None
+
+
 def quoted(text: str) -> str:
     """`text` as a constant in Jinja source."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

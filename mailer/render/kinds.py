@@ -81,7 +81,7 @@ class Templates:
         }
 
     def render(self, suffix: str, language: str, **variables: Any) -> str:
-        """`message.html` or `message.txt` (`suffix`) with `variables`, and `_()` and `date()` in the language of the edition.
+        """`message.html` or `message.txt` (`suffix`) with `variables`, and `_()` and `date()` in its language.
 
         Raises Refused with what the template said.
         """

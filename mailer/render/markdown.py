@@ -38,7 +38,7 @@ def to_html(written: Written, tokens: Tokens) -> str:
     text, lines = _own_lines(written, tokens)
     parser = _parser(tokens)
     parsed = parser.parse(text)
-    _refuse_in_tables(parsed, lines, tokens)
+    _refuse_in_tables(parsed, text.split("\n"), lines, tokens)
     for token in parsed:
         _align(token)
     html = str(parser.renderer.render(parsed, parser.options, {}))
@@ -123,18 +123,22 @@ def _split(line: str, lead: int, tokens: Tokens) -> list[str]:
     return [*parts, rest]
 
 
-def _refuse_in_tables(parsed: list[MarkdownToken], lines: list[int], tokens: Tokens) -> None:
+def _refuse_in_tables(parsed: list[MarkdownToken], text: list[str], numbers: list[int], tokens: Tokens) -> None:
+    """A statement ends a table, so what follows it as a row is none any more."""
     ends: set[int] = set()
     for token in parsed:
         if token.type == "table_open" and token.map:
             ends.add(token.map[1])
         elif token.type == "statement" and token.map and token.map[0] in ends:
-            raise SourceError(
-                "a statement cannot stand between the rows of a table",
-                file=tokens.file,
-                line=lines[token.map[0]],
-                remedy="put it around the whole table, with an empty line between, or inside a cell",
-            )
+            start = token.map[0]
+            following = next((line for line in text[start:] if not tokens.statements.fullmatch(line)), "")
+            if "|" in following:
+                raise SourceError(
+                    "a statement cannot stand between the rows of a table",
+                    file=tokens.file,
+                    line=numbers[start],
+                    remedy="put it around the whole table, with an empty line after the table, or inside a cell",
+                )
 
 
 def _refuse_in_raw_tables(html: str, tokens: Tokens) -> None:

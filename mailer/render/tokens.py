@@ -94,18 +94,18 @@ class Tokens:
         self.all: list[Token] = []
         known = "\n".join(texts).lower()
         while True:
-            self._stem = f"q{secrets.token_hex(4)}"
-            if self._stem not in known:
+            self.stem = f"q{secrets.token_hex(4)}"
+            if self.stem not in known:
                 break
-        self.pattern = re.compile(rf"{self._stem}(\d{{5}})([eomc])([a-z])")
-        statement = rf"{self._stem}\d{{5}}[omc]z"
+        self.pattern = re.compile(rf"{self.stem}(\d{{5}})([eomc])([a-z])")
+        statement = rf"{self.stem}\d{{5}}[omc]z"
         self.statements = re.compile(rf"[ \t]*(?:{statement}[ \t]*)+")
         """A line or run of nothing but statements."""
         self.statement = re.compile(statement)
 
     def word(self, token: Token, place: Place = Place.here) -> str:
         """The token as it stands in a text."""
-        return f"{self._stem}{token.number:05d}{token.role}{place}"
+        return f"{self.stem}{token.number:05d}{token.role}{place}"
 
     def find(self, text: str) -> Iterator[tuple[Token, Place, re.Match[str]]]:
         """The tokens in `text`, in order."""
@@ -170,8 +170,10 @@ class _Writing:
             grammar.AUTHOR.parse(source)
             pieces = list(grammar.AUTHOR.lex(source))
         except TemplateSyntaxError as error:
-            self.line = self.first + error.lineno - 1
-            raise self._refusal(f"Jinja cannot read this: {error.message}") from None
+            unclosed = grammar.unclosed(source) if "end of template" in str(error.message) else None
+            self.line = self.first + (unclosed or error.lineno) - 1
+            problem = "this is never closed" if unclosed else f"Jinja cannot read this: {error.message}"
+            raise self._refusal(problem, "add `{% endif %}` or `{% endfor %}`" if unclosed else "") from None
         inside = ""
         for number, kind, value in pieces:
             if kind in {"variable_begin", "block_begin"}:
