@@ -22,7 +22,7 @@ from mailer.render.personal import environment
 from mailer.render.places import Sequence as Statements
 from mailer.render.places import mark_places
 from mailer.render.text import body_text
-from mailer.render.tokens import Place, Role, Token, Tokens, without_controls
+from mailer.render.tokens import Place, Token, Tokens, without_controls
 
 SLOTS = ("unsubscribe_url", "list_title", "email")
 """The recipient's fields that a kind's template may use, as `slots.email`."""
