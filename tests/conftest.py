@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from config import database as database_module
 from config import keys
@@ -76,14 +77,14 @@ def postgres_server() -> Iterator[str]:
         deadline = time.monotonic() + 60
         while True:
             try:
-                with create_engine(f"{url}/postgres").connect():
+                with create_engine(f"{url}/postgres", poolclass=NullPool).connect():
                     break
             except Exception:
                 assert time.monotonic() < deadline and server.poll() is None, "PostgreSQL did not start"
                 time.sleep(0.1)
         yield url
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # a fast shutdown: the usual one waits for every client to leave
         server.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -157,7 +158,7 @@ def database(
         return
     server = request.getfixturevalue("postgres_server")
     name = f"t{os.getpid()}_{time.monotonic_ns()}"
-    admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
     monkeypatch.setenv("BROADSIDE_DATABASE_URL", f"{server}/{name}")
@@ -169,4 +170,3 @@ def database(
         forget()
         with admin.connect() as connection:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        admin.dispose()
