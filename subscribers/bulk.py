@@ -1,0 +1,85 @@
+"""Many rows in one statement, on either database.
+
+Sent one by one, rows cost PostgreSQL a round of parsing and planning each; as arrays they are one statement. SQLite
+has no arrays, but its statements are calls within the process, so there they go one by one through one plan.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, ColumnElement, FromClause, Row, any_, bindparam, column, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from config.database import Base
+
+Rows = Sequence[Mapping[str, Any]]
+"""Rows that all have the same keys, the names of columns."""
+
+
+def on_sqlite(session: Session) -> bool:
+    """True on SQLite, False on PostgreSQL."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def insert(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT, of the session's database."""
+    return sqlite.insert(table) if on_sqlite(session) else postgresql.insert(table)
+
+
+def among(session: Session, attribute: InstrumentedAttribute[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    """`attribute IN (values)` as one parameter, so that five thousand values are no longer a statement than one."""
+    if on_sqlite(session):
+        return attribute.in_(select(column("value")).select_from(func.json_each(json.dumps(list(values)))))
+    return attribute == any_(bindparam(None, list(values), type_=ARRAY(attribute.type)))
+
+
+def insert_rows(
+    session: Session, table: type[Base], rows: Rows, *, returning: Sequence[InstrumentedAttribute[Any]], **same: Any
+) -> list[Row[Any]]:
+    """Insert `rows`, each completed by the columns of `same`, and return the columns `returning` of those inserted.
+
+    A row whose key exists already is left out, and so is not among those returned.
+    """
+    if not rows:
+        return []
+    statement = insert(session, table)
+    if on_sqlite(session):
+        given = [{**row, **same} for row in rows]
+        return list(session.execute(statement.on_conflict_do_nothing().returning(*returning), given))
+    names = list(rows[0])
+    source = _as_table(table, names, rows)
+    columns = table.__table__.c
+    constants = [literal(value, columns[name].type) for name, value in same.items()]
+    filled = statement.from_select(
+        [*names, *same], select(*(source.c[name] for name in names), *constants), include_defaults=False
+    )
+    return list(session.execute(filled.on_conflict_do_nothing().returning(*returning)))
+
+
+def update_rows(session: Session, table: type[Base], rows: Rows, *, key: str, **same: Any) -> None:
+    """Update the rows of `table` that the column `key` names, from `rows` and, alike in all, from `same`."""
+    if not rows:
+        return
+    names = [name for name in rows[0] if name != key]
+    columns = table.__table__.c
+    if on_sqlite(session):
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        statement = update(table.__table__).where(columns[key] == bindparam("this")).values({**values, **same})  # type: ignore[arg-type]
+        given = [{"this": row[key], **{f"new_{name}": row[name] for name in names}} for row in rows]
+        session.connection().execute(statement, given)
+        return
+    source = _as_table(table, [key, *names], rows)
+    session.execute(
+        update(table.__table__)  # type: ignore[arg-type]
+        .where(columns[key] == source.c[key])
+        .values({**{name: source.c[name] for name in names}, **same})
+    )
+
+
+def _as_table(table: type[Base], names: Sequence[str], rows: Rows) -> FromClause:
+    """The rows as a table of PostgreSQL's: one array a column."""
+    types = {name: table.__table__.c[name].type for name in names}
+    arrays = [bindparam(None, [row[name] for row in rows], type_=ARRAY(types[name], dimensions=1)) for name in names]
+    return func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in names)).render_derived("given")

@@ -1,0 +1,186 @@
+"""Consent: events that are only ever added, and the subscriptions that are their projection.
+
+Every change of a subscription goes through this module, and every change leaves its event. The rules:
+- an import never turns a person who left a list back, and writes an event only where something changes;
+- a person's own confirmed subscription always counts, and lifts suppressions (see suppression.LIFTED_BY_CONSENT);
+- leaving works at once, always, and twice is the same as once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from subscribers import bulk
+from subscribers.models import Basis, ConsentEvent, List, Standing, Subscriber, Subscription
+from subscribers.suppression import lift_by_consent
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of `record`, by subscriber id; the three sets are disjoint and together all that were given."""
+
+    changed: frozenset[int]
+    unchanged: frozenset[int]
+    kept_out: frozenset[int]
+    """They had left the list, and an import does not bring them back."""
+
+
+def record(
+    session: Session,
+    subscriber_ids: Sequence[int],
+    *,
+    to: List,
+    standing: Standing,
+    basis: Basis,
+    source: str,
+    wording: str = "",
+    imported: bool = False,
+) -> Recorded:
+    """Bring subscribers to `standing` on the list `to`, with one event each. Any number in a few statements.
+
+    `imported` says that somebody else vouches for them (a file), not they themselves. Suppression is not looked at
+    here: it holds whatever a subscription says.
+    """
+    held = {
+        found.subscriber_id: found
+        for found in session.execute(
+            select(Subscription.subscriber_id, Subscription.standing, Subscription.basis)
+            .where(Subscription.list_id == to.id, bulk.among(session, Subscription.subscriber_id, subscriber_ids))
+            .with_for_update()
+        )
+    }
+    new, moved, unchanged, kept_out = [], [], [], []
+    for subscriber_id in sorted(set(subscriber_ids)):
+        now = held.get(subscriber_id)
+        if now is None:
+            new.append(subscriber_id)
+        elif imported and now.standing == Standing.unsubscribed:
+            kept_out.append(subscriber_id)
+        elif (now.standing, now.basis) == (standing, basis) and (imported or standing != Standing.confirmed):
+            unchanged.append(subscriber_id)
+        else:
+            moved.append(subscriber_id)
+    at = datetime.now(UTC)
+    projection = {"standing": standing, "basis": basis, "since": at}
+    inserted = {
+        row.subscriber_id
+        for row in bulk.insert_rows(
+            session,
+            Subscription,
+            [{"subscriber_id": subscriber_id} for subscriber_id in new],
+            returning=[Subscription.subscriber_id],
+            list_id=to.id,
+            **projection,
+        )
+    }
+    overtaken = [subscriber_id for subscriber_id in new if subscriber_id not in inserted]
+    if moved:
+        session.execute(
+            update(Subscription)
+            .where(Subscription.list_id == to.id, bulk.among(session, Subscription.subscriber_id, moved))
+            .values(projection)
+            .execution_options(synchronize_session=False)
+        )
+    changed = [*inserted, *moved]
+    _write(session, changed, to=to, standing=standing, basis=basis, source=source, wording=wording, at=at)
+    done = Recorded(frozenset(changed), frozenset(unchanged), frozenset(kept_out))
+    if overtaken:  # another process subscribed them since we looked: now their subscription can be seen
+        late = record(
+            session, overtaken, to=to, standing=standing, basis=basis, source=source, wording=wording, imported=imported
+        )
+        done = Recorded(done.changed | late.changed, done.unchanged | late.unchanged, done.kept_out | late.kept_out)
+    return done
+
+
+def subscribe(
+    session: Session, subscriber: Subscriber, to: List, *, basis: Basis, source: str, wording: str = ""
+) -> bool:
+    """A person asks to be on a list: `pending` until they confirm. False if they are on it already."""
+    now = session.get(Subscription, (subscriber.id, to.id), populate_existing=True)
+    if now is not None and now.standing == Standing.confirmed:
+        return False
+    record(session, [subscriber.id], to=to, standing=Standing.pending, basis=basis, source=source, wording=wording)
+    return True
+
+
+def confirm(
+    session: Session, subscriber: Subscriber, to: List, *, basis: Basis, source: str, wording: str = ""
+) -> None:
+    """A person says yes, themselves: confirmed whatever was before, and suppressions lifted but for a complaint."""
+    record(session, [subscriber.id], to=to, standing=Standing.confirmed, basis=basis, source=source, wording=wording)
+    lift_by_consent(session, [subscriber.address_hash], to.purpose)
+
+
+def unsubscribe(session: Session, *, public_id: str, list_id: int, source: str) -> bool:
+    """A person leaves a list. True if this call changed something; False for the second, or an unknown id.
+
+    Two at once are one: the row is changed only while it says otherwise, and only whoever changes it writes the
+    event. Somebody who was never on the list is written down as having left it, so that no import puts them on.
+    """
+    subscriber_id = session.scalar(select(Subscriber.id).where(Subscriber.public_id == public_id))
+    left = session.get(List, list_id)
+    if subscriber_id is None or left is None:
+        return False
+    at = datetime.now(UTC)
+    leaving = {"standing": Standing.unsubscribed, "since": at}
+    basis = session.scalar(
+        update(Subscription)
+        .where(
+            Subscription.subscriber_id == subscriber_id,
+            Subscription.list_id == list_id,
+            Subscription.standing != Standing.unsubscribed,
+        )
+        .values(leaving)
+        .returning(Subscription.basis)
+        .execution_options(synchronize_session=False)
+    )
+    if basis is None:
+        never = {"subscriber_id": subscriber_id, "list_id": list_id, "basis": Basis.consent}
+        basis = session.scalar(
+            bulk.insert(session, Subscription)
+            .values({**never, **leaving})
+            .on_conflict_do_nothing()
+            .returning(Subscription.basis)
+        )
+    if basis is None:
+        return False
+    _write(
+        session,
+        [subscriber_id],
+        to=left,
+        standing=Standing.unsubscribed,
+        basis=Basis(basis),
+        source=source,
+        wording="",
+        at=at,
+    )
+    return True
+
+
+def _write(
+    session: Session,
+    subscriber_ids: Sequence[int],
+    *,
+    to: List,
+    standing: Standing,
+    basis: Basis,
+    source: str,
+    wording: str,
+    at: datetime,
+) -> None:
+    bulk.insert_rows(
+        session,
+        ConsentEvent,
+        [{"subscriber_id": subscriber_id} for subscriber_id in subscriber_ids],
+        returning=[ConsentEvent.id],
+        list_id=to.id,
+        standing=standing,
+        purpose=to.purpose,
+        basis=basis,
+        wording=wording,
+        source=source,
+        at=at,
+    )

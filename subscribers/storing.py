@@ -1,0 +1,112 @@
+"""Putting people into the database by the thousand: who is new, who changed, who stays out."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from config.keys import address_hash
+from subscribers import bulk, consent
+from subscribers.columns import Person, written
+from subscribers.fields import FIELDS
+from subscribers.models import Basis, List, Role, Standing, Subscriber
+from subscribers.suppression import suppressed_among
+
+EMPTY: Mapping[str, Any] = {
+    "first_name": "",
+    "last_name": "",
+    "languages": (),
+    "country": "",
+    "time_zone": "",
+    "role": Role.other,
+    "organisation": "",
+    "topics": (),
+}
+"""What each field is of somebody of whom only the address is known."""
+_KNOWN = [Subscriber.id, Subscriber.email_key, *(getattr(Subscriber, name) for name in FIELDS), Subscriber.attributes]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What came of each person, as sets of address keys; disjoint, and together all that were given."""
+
+    created: frozenset[str]
+    updated: frozenset[str]
+    unchanged: frozenset[str]
+    kept_out: frozenset[str]
+    """Suppressed, or gone from the list by their own will: nothing of their row was kept."""
+
+
+def store(
+    session: Session, people: Mapping[str, Person], to: List, *, basis: Basis, source: str, wording: str
+) -> Stored:
+    """Create or update `people` (by address key) and subscribe them to the list. A few statements for any number."""
+    hashes = {key: address_hash(key) for key in people}
+    suppressed = suppressed_among(session, hashes.values(), to.purpose)
+    wanted = sorted(key for key in people if hashes[key] not in suppressed)
+    known = _known(session, wanted)
+    rows = [_row(people[key], hashes[key]) for key in wanted if key not in known]
+    inserted = bulk.insert_rows(
+        session, Subscriber, rows, returning=[Subscriber.email_key, Subscriber.id], created_at=datetime.now(UTC)
+    )
+    created: dict[str, int] = {row.email_key: row.id for row in inserted}
+    overtaken = [key for key in wanted if key not in known and key not in created]
+    if overtaken:  # another process added them since we looked
+        known |= _known(session, overtaken)
+    ids = created | {key: row.id for key, row in known.items()}
+    recorded = consent.record(
+        session,
+        list(ids.values()),
+        to=to,
+        standing=Standing.confirmed,
+        basis=basis,
+        source=source,
+        wording=wording,
+        imported=True,
+    )
+    changed = {}
+    for key, row in known.items():
+        if row.id not in recorded.kept_out and (new := _changed(row, people[key])):
+            changed[key] = new
+    bulk.update_rows(session, Subscriber, sorted(changed.values(), key=lambda row: int(row["id"])), key="id")
+    kept_out = frozenset(key for key in people if key not in ids or ids[key] in recorded.kept_out)
+    updated = frozenset(key for key, row in known.items() if key in changed or row.id in recorded.changed)
+    return Stored(frozenset(created), updated, frozenset(known) - updated - kept_out, kept_out)
+
+
+def _known(session: Session, keys: Sequence[str]) -> dict[str, Row[Any]]:
+    return {
+        row.email_key: row
+        for row in session.execute(select(*_KNOWN).where(bulk.among(session, Subscriber.email_key, keys)))
+    }
+
+
+def _row(person: Person, hashed: str) -> dict[str, Any]:
+    return {
+        "public_id": secrets.token_hex(10),
+        "email": person.address.email,
+        "email_key": person.address.key,
+        "address_hash": hashed,
+        **EMPTY,
+        **person.values,
+        "attributes": person.attributes,
+    }
+
+
+def _changed(row: Row[Any], person: Person) -> dict[str, Any] | None:
+    """The row as it is to be, or None if it says all that already. The address stays as it was first written."""
+    have = row._mapping  # noqa: SLF001 - the public name of a Row's mapping begins so
+    attributes = {
+        name: value for name, value in person.attributes.items() if written(have["attributes"].get(name)) != value
+    }
+    if not attributes and all(have[name] == value for name, value in person.values.items()):
+        return None
+    return {
+        "id": row.id,
+        **{name: person.values.get(name, have[name]) for name in FIELDS},
+        "attributes": {**have["attributes"], **attributes},
+    }
