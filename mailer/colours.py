@@ -70,8 +70,8 @@ class Scheme(BaseModel):
             ratio = contrast(getattr(self, text), getattr(self, ground))
             if ratio < READABLE:
                 raise ValueError(
-                    f"{text} {getattr(self, text)} on {ground} {getattr(self, ground)} has a contrast of {ratio:.1f} to 1;"
-                    f" not everybody can read it: make one darker or the other lighter, until it is {READABLE} to 1"
+                    f"{text} {getattr(self, text)} on {ground} {getattr(self, ground)} has a contrast of {ratio:.1f} to"
+                    f" 1, too little to be read by everybody; darken one or lighten the other, up to {READABLE} to 1"
                 )
         return self
 
