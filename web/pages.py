@@ -47,7 +47,7 @@ class Headers:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if scope["path"].startswith("/static/"):
+                if scope["path"].startswith("/static/") and message["status"] < 400:
                     headers.setdefault("Cache-Control", STATIC_CACHE)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)

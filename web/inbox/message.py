@@ -104,7 +104,7 @@ class Message:
 
     @cached_property
     def html(self) -> str | None:
-        """The HTML part, exactly as written: never show it unprepared."""
+        """The HTML part as written: never show it unprepared."""
         return self._body("text/html")
 
     @cached_property
@@ -125,7 +125,9 @@ class Message:
 
     def _body(self, content_type: str) -> str | None:
         leaf = self._leaf(content_type)
-        return None if leaf is None else _decode(_content(leaf), leaf.get_content_charset())
+        if leaf is None:
+            return None
+        return _decode(_content(leaf), leaf.get_content_charset()).replace("\r\n", "\n")
 
 
 def read_headers(message: email.message.Message) -> list[tuple[str, str]]:

@@ -1,0 +1,67 @@
+import re
+
+import httpx
+import pytest
+from babel.messages.pofile import read_po
+
+from mailer.render.words import FOLDER
+from tests.web.serving import http
+from web import pages
+from web.app import create_app
+
+
+def test_health(database: str) -> None:
+    with http(create_app()) as url:
+        response = httpx.get(f"{url}/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+def test_every_answer_is_guarded(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app()
+
+    async def broken() -> None:
+        raise RuntimeError("with a secret in it")
+
+    app.add_api_route("/broken", broken)
+    with http(app) as url:
+        for method, path, status in [
+            ("GET", "/", 200),
+            ("GET", "/u/x", 200),
+            ("POST", "/u/x", 200),
+            ("PUT", "/u/x", 405),
+            ("GET", "/u/", 404),
+            ("GET", "/u/x/y", 404),
+            ("GET", "/docs", 404),
+            ("GET", "/openapi.json", 404),
+            ("GET", "/static/../app.py", 404),
+            ("GET", "/static/%2e%2e/app.py", 404),
+            ("GET", "/static/pages.css", 200),
+            ("GET", "/healthz", 200),
+            ("GET", "/broken", 500),
+        ]:
+            response = httpx.request(method, url + path)
+            assert response.status_code == status, path
+            headers = response.headers
+            assert "frame-ancestors 'none'" in headers["content-security-policy"]
+            assert "unsafe" not in headers["content-security-policy"]
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["referrer-policy"] == "no-referrer"
+            assert "noindex" in headers["x-robots-tag"]
+            assert headers["cache-control"] == (pages.STATIC_CACHE if path == "/static/pages.css" else "no-store")
+            assert "server" not in headers and "set-cookie" not in headers
+            if status in {404, 405, 500}:
+                assert "<main>" in response.text and "secret" not in response.text
+        assert "Disallow: /" in httpx.get(f"{url}/robots.txt").text
+
+
+def test_every_word_of_the_pages_is_in_every_language() -> None:
+    words = {
+        found
+        for path in pages.FOLDER.glob("*.html")
+        for found in re.findall(r'_\("([^"]+)"\)', path.read_text(encoding="utf-8"))
+    }
+    assert len(words) > 10
+    for language in set(pages.LANGUAGES) - {"en"}:
+        with (FOLDER / language / "LC_MESSAGES" / "web.po").open("rb") as file:
+            catalogue = {message.id: message.string for message in read_po(file, abort_invalid=True) if message.id}
+        assert {word for word, translation in catalogue.items() if translation} == words, language
