@@ -6,7 +6,6 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from sqlalchemy import select
@@ -15,7 +14,10 @@ from sqlalchemy.orm import Session
 from config.errors import Refused, Unknown
 from mailer.colours import Colours
 from mailer.models import HouseStyle, Media, Sender
+from mailer.yaml_file import YamlFile
+from subscribers.bulk import insert
 from subscribers.models import Organisation
+from subscribers.organisation import FIRST_NAME
 
 LOGO_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif"}
 LOGO_BYTES = 100_000
@@ -125,19 +127,20 @@ def load_house(session: Session, organisation_id: int) -> House:
 def import_house(session: Session, path: Path) -> House:
     """Enter the house style that the YAML file at `path` describes: a new one, or the next version of a known one.
 
-    Makes the organisation where there is none of that name, keeps the logo as media, and adds `sender`
-    ("Name <address>") to those the organisation may send as. Raises Refused, with the file and the key, for anything
-    that is not understood, for a picture that is none, and for colours that could not be read.
+    Makes the organisation where there is none of that name (or names the first one, which had no name until now),
+    keeps the logo as media, and adds `sender` ("Name <address>") to those the organisation may send as. Raises
+    Refused, with file and line, for anything that is not understood, for a picture that is none, and for colours that
+    could not be read.
     """
-    given = _read(path)
+    file = _read(path)
+    given = dict(file.data)
     sender = given.pop("sender", None)
-    logo = given.get("logo")
-    if logo is not None:
-        given["logo"] = _keep_logo(session, path, logo)
+    if given.get("logo") is not None:
+        given["logo"] = _keep_logo(session, path.parent, file, given["logo"])
     try:
         house = House.model_validate(given)
     except ValidationError as error:
-        raise _refusal(path, error) from None
+        raise _refusal(file, error) from None
     organisation = _organisation(session, house.name)
     style = house.model_dump(mode="json")
     stored = session.get(HouseStyle, organisation.id)
@@ -146,102 +149,103 @@ def import_house(session: Session, path: Path) -> House:
     else:
         stored.style = style
     if sender is not None:
-        _keep_sender(session, path, organisation, sender)
+        _keep_sender(session, file, organisation, sender)
     session.flush()
     return house
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> YamlFile:
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        return YamlFile(path.read_text(encoding="utf-8-sig"), str(path))
     except OSError as error:
         raise Refused(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refused(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(given, dict):
-        raise Refused(f"{path}: a house style is a list of `key: value` lines, at least `name: ...`")
-    return given
+    except UnicodeDecodeError:
+        raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
 
 
 def _organisation(session: Session, name: str) -> Organisation:
     organisation = session.scalar(select(Organisation).where(Organisation.name == name))
     if organisation is None:
+        organisation = session.scalar(select(Organisation).where(Organisation.name == FIRST_NAME))
+    if organisation is None:
         organisation = Organisation(name=name)
         session.add(organisation)
-        session.flush()
+    organisation.name = name
+    session.flush()
     return organisation
 
 
-def _keep_logo(session: Session, path: Path, logo: object) -> dict[str, Any]:
+def _keep_logo(session: Session, folder: Path, file: YamlFile, logo: object) -> dict[str, Any]:
     """The logo's `{file, alt}` as the house keeps it; its bytes go into the media table."""
-    where = f"{path}: logo"
+    where = file.where("logo")
     if not isinstance(logo, dict) or not isinstance(logo.get("file"), str) or not str(logo.get("alt") or "").strip():
-        raise Refused(f"{where}: give `file:` (a picture beside the YAML file) and `alt:` (what it reads aloud)")
+        raise Refused(f"{where}: logo: give `file:` (a picture beside the YAML file) and `alt:` (what is read aloud)")
     for key in set(logo) - {"file", "alt"}:
-        raise _unknown(path, "logo", key, ("file", "alt"))
+        raise Refused(f"{file.where('logo', key)}: {Unknown('key of logo', str(key), ('file', 'alt'))}")
+    name = logo["file"]
     try:
-        content = (path.parent / logo["file"]).read_bytes()
-        picture = Image.open(io.BytesIO(content))
-    except OSError as error:
-        wrong = "is not a picture" if isinstance(error, UnidentifiedImageError) else "cannot be read"
-        raise Refused(f"{where}: {logo['file']} {wrong}; it must be a PNG, JPEG or GIF file") from None
-    if picture.format not in LOGO_TYPES:
-        raise Refused(f"{where}: {logo['file']} is {picture.format}; mail programs show PNG, JPEG and GIF")
+        content = (folder / name).read_bytes()
+        with Image.open(io.BytesIO(content)) as picture:
+            form, size = picture.format or "", picture.size
+            picture.load()
+    except UnidentifiedImageError:
+        raise Refused(f"{where}: {name} is not a picture; save it again as PNG, JPEG or GIF") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise Refused(f"{where}: {name} cannot be read; is it beside the YAML file, and whole?") from None
+    if form not in LOGO_TYPES:
+        raise Refused(f"{where}: {name} is {form}; mail programs show PNG, JPEG and GIF")
     if len(content) > LOGO_BYTES:
-        raise Refused(
-            f"{where}: {logo['file']} has {len(content):,} bytes and travels in every mail; at most {LOGO_BYTES:,}"
-        )
+        raise Refused(f"{where}: {name} has {len(content):,} bytes and travels in every mail; at most {LOGO_BYTES:,}")
     digest = hashlib.sha256(content).hexdigest()
-    content_type = LOGO_TYPES[picture.format]
-    if session.get(Media, digest) is None:
-        session.add(Media(hash=digest, content_type=content_type, content=content))
-    height = min(LOGO_HEIGHT, picture.height)
+    keep = insert(session, Media).values(hash=digest, content_type=LOGO_TYPES[form], content=content)
+    session.execute(keep.on_conflict_do_nothing())
+    height = min(LOGO_HEIGHT, size[1])
     return {
         "hash": digest,
-        "content_type": content_type,
-        "filename": f"house-logo.{content_type.removeprefix('image/')}",
+        "content_type": LOGO_TYPES[form],
+        "filename": f"house-logo.{form.lower()}",
         "alt": logo["alt"],
-        "width": max(1, round(picture.width * height / picture.height)),
+        "width": max(1, round(size[0] * height / size[1])),
         "height": height,
     }
 
 
-def _keep_sender(session: Session, path: Path, organisation: Organisation, sender: object) -> None:
+def _keep_sender(session: Session, file: YamlFile, organisation: Organisation, sender: object) -> None:
     name, address = parseaddr(str(sender))
     if "@" not in address:
-        raise Refused(f"{path}: sender: {sender!r} is no address; write it like IMPALA <press@impala.example>")
+        raise Refused(
+            f"{file.where('sender')}: sender: {sender!r} is no address; write it like IMPALA <press@impala.example>"
+        )
     known = session.scalar(select(Sender).where(Sender.address == address))
     if known is None:
         session.add(Sender(organisation_id=organisation.id, name=name, address=address))
     elif known.organisation_id != organisation.id:
-        raise Refused(f"{path}: sender: {address} belongs to another organisation; give this one its own address")
+        raise Refused(
+            f"{file.where('sender')}: sender: {address} belongs to another organisation; give this one its own address"
+        )
     else:
         known.name = name
 
 
-def _refusal(path: Path, error: ValidationError) -> Refused:
+def _refusal(file: YamlFile, error: ValidationError) -> Refused:
     """The first thing that pydantic did not like, in words."""
     first = error.errors()[0]
     place = [str(step) for step in first["loc"]]
-    if first["type"] == "extra_forbidden":
-        return _unknown(path, ".".join(place[:-1]), place[-1], _known(place[:-1]))
-    message = "is missing" if first["type"] == "missing" else first["msg"].removeprefix("Value error, ")
-    return Refused(f"{path}: {'.'.join(place) or 'house'}: {message}")
-
-
-def _unknown(path: Path, place: str, key: object, known: tuple[str, ...]) -> Refused:
-    inside = f" of {place}" if place else ""
-    return Refused(f"{path}: {Unknown(f'key{inside}', str(key), known)}")
+    where = file.where(*place)
+    match first["type"]:
+        case "extra_forbidden":
+            inside = f" of {'.'.join(place[:-1])}" if place[:-1] else ""
+            return Refused(f"{where}: {Unknown(f'key{inside}', place[-1], _known(place[:-1]))}")
+        case "missing":
+            return Refused(f"{where}: `{'.'.join(place)}:` is missing; add it")
+    return Refused(f"{where}: {'.'.join(place)}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def _known(place: list[str]) -> tuple[str, ...]:
     """The keys there are at `place` in a house style, as one writes them in the file."""
     model: Any = House
     for step in place:
-        if not hasattr(model, "model_fields"):
-            continue
         annotation = model.model_fields[step].annotation if step in model.model_fields else model
-        inner = [kind for kind in get_args(annotation) if hasattr(kind, "model_fields")]
-        model = inner[0] if inner else annotation
-    fields = tuple(getattr(model, "model_fields", ()))
+        model = next((kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")), model)
+    fields = tuple(model.model_fields)
     return (*fields, "sender") if model is House else fields

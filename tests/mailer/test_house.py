@@ -12,6 +12,7 @@ from mailer.colours import LIGHT, PAIRS, READABLE, Colours, contrast
 from mailer.house import House, default_house, import_house, load_house
 from mailer.models import HouseStyle, Media, Sender
 from subscribers.models import Organisation
+from subscribers.organisation import default_organisation
 
 DEMO = Path(__file__).parents[2] / "cli" / "demo_content" / "house.yaml"
 
@@ -57,6 +58,14 @@ def test_entered_again_it_is_the_next_version_of_the_same(database: str, tmp_pat
         assert session.scalars(select(Sender)).one().name == "Desk"
 
 
+def test_the_first_organisation_which_had_no_name_is_given_one(database: str) -> None:
+    with transaction() as session:
+        first = default_organisation(session).id
+    enter(DEMO)
+    with reading() as session:
+        assert [(row.id, row.name) for row in session.scalars(select(Organisation))] == [(first, "IMPALA")]
+
+
 def test_a_logo_is_kept_as_media_and_shown_at_masthead_height(database: str, tmp_path: Path) -> None:
     content = picture(400, 96)
     (tmp_path / "logo.png").write_bytes(content)
@@ -87,7 +96,7 @@ def test_without_a_house_style_the_organisation_has_its_name_and_the_default_loo
         ("name: A\ncontact: {telephone: x}\n", "contact"),
         ("name: A\nfonts: {heding: serif}\n", "did you mean 'heading'"),
         ("name: A\nlogo: {file: logo.png, alt: A, size: 3}\n", "key of logo"),
-        ("phone: 1\n", "name: is missing"),
+        ("phone: 1\n", "`name:` is missing"),
         ("name: A\ncolours: {accent: reddish}\n", "'reddish' is not a colour"),
         ("name: A\ncolours: {muted: '#aaaaaa'}\n", "contrast of 2.3 to 1"),
         ("name: A\ncolours: {dark: {ink: '#444444'}}\n", "ink #444444 on paper"),
@@ -99,7 +108,9 @@ def test_without_a_house_style_the_organisation_has_its_name_and_the_default_loo
         ("name: A\nlogo: {file: logo.png}\n", "alt:"),
         ("name: A\nlogo: {file: logo.bmp, alt: A}\n", "is BMP"),
         ("- name\n", "key: value"),
-        ("name: [\n", "is not YAML"),
+        ("name: A\nname: B\n", "line 2"),
+        ("name: A\n\ncolours:\n  brand: '#111111'\n  paper: '#000000'\n", "line 3"),
+        ("name: [\n", "not YAML"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_file_place_and_advice(
