@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from config.database import database_time, transaction
 from config.settings import settings
 from mailer.audience import audience
-from mailer.folder import store_editions
+from mailer.editions import store_editions
 from mailer.languages import choose
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import Skip, State
@@ -124,7 +124,7 @@ def _insert_batches(session: Session, mailing: Mailing) -> int:
     counted = session.execute(
         select(Delivery.reason, func.count()).where(Delivery.mailing_id == mailing.id).group_by(Delivery.reason)
     )
-    by_reason = dict(counted.tuples().all())
+    by_reason = dict(counted.all())
     reached = by_reason.pop(None, 0)
     size = settings().batch_size
     rows = [

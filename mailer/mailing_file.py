@@ -1,0 +1,128 @@
+"""mailing.yaml: what a mailing is, from whom and to whom."""
+
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from config.errors import Refused, Unknown
+from mailer.models import Fallback, OnUncertain
+from mailer.plan.headers import cleaned, split_mailbox
+from mailer.render.kinds import load_kind
+from mailer.yaml_file import YamlFile
+from subscribers import fields
+from subscribers.addresses import normalise
+
+NAME = "mailing.yaml"
+
+
+def _mailbox(text: str) -> str:
+    """`Name <address>`, the address as it is written to."""
+    name, address = split_mailbox(text)
+    if "@" not in address:
+        raise ValueError(f"{text!r} is no address; write it like IMPALA <press@impala.example>")
+    try:
+        address = normalise(address).email
+    except Refused as error:
+        raise ValueError(str(error)) from None
+    name = cleaned(name)
+    return f"{name} <{address}>" if name else address
+
+
+def _no_or_mailbox(text: str) -> str:
+    return _mailbox(text) if text else ""
+
+
+def _language(text: str) -> str:
+    try:
+        return fields.language(text)
+    except Refused as error:
+        raise ValueError(str(error)) from None
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Excluded(_Part):
+    """Who gets nothing although the audience names them."""
+
+    lists: tuple[str, ...] = ()
+    mailings: tuple[str, ...] = ()
+    """People to whom these were sent."""
+
+
+class Audience(_Part):
+    """Names of lists and segments, less exclusions."""
+
+    lists: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    exclude: Excluded = Excluded()
+
+
+class MailingFile(_Part):
+    """mailing.yaml, key by key."""
+
+    kind: str
+    name: str = Field(min_length=1)
+    """The title that staff see."""
+    sender: Annotated[str, AfterValidator(_mailbox)] = Field(alias="from")
+    reply_to: Annotated[str, AfterValidator(_no_or_mailbox)] = ""
+    audience: Audience
+    default_language: Annotated[str, AfterValidator(_language)]
+    fallback: Fallback = Fallback.default
+    urgent: bool = False
+    on_uncertain: OnUncertain = OnUncertain.leave
+    attachments: tuple[str, ...] = ()
+
+
+def read_mailing_file(folder: Path) -> MailingFile:
+    """The mailing that `folder` describes. Raises Refused with the line and what to write instead."""
+    file = YamlFile(read_text(folder / NAME), NAME)
+    try:
+        read = MailingFile.model_validate(file.data)
+    except ValidationError as error:
+        raise _refusal(file, error) from None
+    try:
+        load_kind(read.kind)
+    except Unknown as error:
+        raise Refused(f"{file.where('kind')}: {error}") from None
+    return read
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8. Raises Refused where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise Refused(f"{path}: there is no such file; a mailing's folder holds {NAME} and a text like en.md") from None
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
+
+
+def _refusal(file: YamlFile, error: ValidationError) -> Refused:
+    first = error.errors()[0]
+    path = tuple(step for step in first["loc"])
+    place = ".".join(map(str, path))
+    match first["type"]:
+        case "extra_forbidden":
+            inside = f" of {'.'.join(map(str, path[:-1]))}" if path[:-1] else ""
+            problem = str(Unknown(f"key{inside}", str(path[-1]), _keys(path[:-1])))
+        case "missing":
+            problem = f"`{place}:` is missing; add it"
+        case "enum":
+            problem = f"{place} is {first['ctx']['expected']}, not {first['input']!r}"
+        case _:
+            problem = f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    return Refused(f"{file.where(*path)}: {problem}")
+
+
+def _keys(path: tuple[str | int, ...]) -> list[str]:
+    """The keys that may stand at `path`, as people write them."""
+    model: Any = MailingFile
+    for step in path:
+        annotation = model.model_fields[str(step)].annotation
+        model = next((kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields")), model)
+    return [field.alias or name for name, field in model.model_fields.items()]
