@@ -64,6 +64,12 @@ class RelayUrl:
         except ValueError:
             return False
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RelayUrl) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def __repr__(self) -> str:
         return f"RelayUrl({self.name})"
 

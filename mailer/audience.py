@@ -154,12 +154,12 @@ def recipients(session: Session, mailing: Mailing) -> Iterator[tuple[Recipient, 
 
 
 def _lists(session: Session, names: list[str]) -> list[int]:
-    known = dict(session.execute(select(List.name, List.id)).tuples().all())
+    known = dict(session.execute(select(List.name, List.id)).all())
     return [_known("list", name, known) for name in names]
 
 
 def _mailings(session: Session, names: list[str]) -> list[int]:
-    known = dict(session.execute(select(Mailing.name, Mailing.id)).tuples().all())
+    known = dict(session.execute(select(Mailing.name, Mailing.id)).all())
     return [_known("mailing", name, known) for name in names]
 
 

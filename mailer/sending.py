@@ -19,14 +19,13 @@ from mailer.ledger import claims, recovery
 from mailer.ledger.claims import Claim, Due
 from mailer.ledger.outcomes import Outcome, outcomes_of, record
 from mailer.ledger.states import State
-from mailer.links import message_id, return_path
 from mailer.models import Edition, Mailing, MailingState, Media
 from mailer.plan.compiled import CompiledEdition
 from mailer.plan.message import MessagePlan, RenderError
 from mailer.relays import Route
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
-from mailer.stamps import Stamps, bounce_domain, list_domain
+from mailer.stamps import Stamps
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +41,9 @@ class Turn:
     urgent: bool
     began: float = field(default_factory=time.monotonic)
     stopped: bool = False
+    broken: str = ""
+    failed: list[Outcome] = field(default_factory=list)
+    """Deliveries whose message cannot be made; `broken` says why if it is for the author to mend."""
 
     def end_sent(self, key: int) -> bool:
         """Mark a message as sent, then look at the lease once more: so a taker who sees no mark can trust it."""
@@ -121,18 +123,17 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
             for due in claim.due
         ], None
     claim.recorder.relay(route.id)
-    failed: list[Outcome] = []
     turn = Turn(claim, mailing.urgent)
-    result = _fleet(os.getpid(), route).run(_envelopes(claim, mailing, plans, stamps, failed), turn, turn.may_go_on)
-    outcomes = outcomes_of(claim.recorder.evidence()) + failed
+    result = _fleet(route).run(_envelopes(turn, plans, stamps), turn, turn.may_go_on)
+    outcomes = outcomes_of(claim.recorder.evidence()) + turn.failed
     if result.relay_error is not None:
         outcomes += _relay_is_down(claim, route, str(result.relay_error), {outcome.seq for outcome in outcomes})
     elif outcomes:
         with transaction() as session:
             relays.mark_up(session, route.id)
-    if failed:
+    if turn.broken:
         with transaction() as session:
-            _pause(session, mailing, failed[0].reason or "")
+            _pause(session, mailing, turn.broken)
     return outcomes, route.id
 
 
@@ -163,27 +164,25 @@ def _pause(session: Session, mailing: Mailing, reason: str) -> None:
         log.error("mailing %d is paused: %s", mailing.id, reason)
 
 
-def _envelopes(
-    claim: Claim, mailing: Mailing, plans: dict[int, MessagePlan], stamps: Stamps, failed: list[Outcome]
-) -> Iterator[Envelope]:
+def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Iterator[Envelope]:
     """Assemble the claim's messages one by one, as the connections ask for them."""
     date, dated = formatdate(localtime=False), time.monotonic()
-    for slot, due in enumerate(claim.due):
+    for slot, due in enumerate(turn.claim.due):
         if time.monotonic() - dated >= 1:
             date, dated = formatdate(localtime=False), time.monotonic()
         try:
-            yield _envelope(slot, due, mailing, plans[due.edition_id], stamps, date)
+            yield _envelope(slot, due, plans[due.edition_id], stamps, date)
         except RenderError as error:
-            # An author's mistake that the check did not see: everybody may have it, so the mailing stops here.
-            failed.append(Outcome(due.seq, State.failed, reason=str(error), was_attempted=False))
-            return
+            turn.failed.append(Outcome(due.seq, State.failed, reason=str(error), was_attempted=False))
+            if error.part != "header":
+                # An author's mistake that the check did not see: everybody may have it, so the mailing stops here.
+                turn.broken = str(error)
+                return
 
 
-def _envelope(slot: int, due: Due, mailing: Mailing, plan: MessagePlan, stamps: Stamps, date: str) -> Envelope:
-    sender = return_path(mailing.id, due.seq, bounce_domain(mailing))
-    identity = message_id(mailing.public_id, due.seq, list_domain(mailing))
-    stamp = stamps.stamp(due.public_id, due.list_id, plan.language, identity, date, sender)
-    return Envelope(slot, sender, due.recipient.email, plan.assemble(due.recipient, stamp))
+def _envelope(slot: int, due: Due, plan: MessagePlan, stamps: Stamps, date: str) -> Envelope:
+    stamp = stamps.stamp(due.seq, due.public_id, due.list_id, plan.language, date)
+    return Envelope(slot, stamp.return_path, due.recipient.email, plan.assemble(due.recipient, stamp))
 
 
 def plan_of(edition_id: int) -> MessagePlan:
@@ -200,6 +199,20 @@ def _plan(_process: int, _database: str, edition_id: int) -> MessagePlan:
     return MessagePlan(compiled, media)
 
 
-@lru_cache(maxsize=16)
-def _fleet(_process: int, route: Route) -> Fleet:
-    return Fleet(route.url, settings().connections)
+_fleets: dict[tuple[int, Route], Fleet] = {}
+
+
+def _fleet(route: Route) -> Fleet:
+    """This process's connections to a relay, kept from one batch to the next."""
+    key = (os.getpid(), route)
+    if key not in _fleets:
+        _fleets[key] = Fleet(route.url, settings().connections)
+    return _fleets[key]
+
+
+def close_fleets() -> None:
+    """Say QUIT to every relay."""
+    while _fleets:
+        (process, _), fleet = _fleets.popitem()
+        if process == os.getpid():
+            fleet.close()

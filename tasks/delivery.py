@@ -29,9 +29,7 @@ def hint(batches: Iterable[tuple[int, int]]) -> int:
                 select(Mailing.id, Mailing.urgent).where(
                     Mailing.id.in_({mailing_id for mailing_id, _ in batches}), Mailing.state == MailingState.sending
                 )
-            )
-            .tuples()
-            .all()
+            ).all()
         )
     hinted = [batch for batch in batches if batch[0] in urgent]
     with app.producer_or_acquire() as producer:

@@ -16,6 +16,8 @@ from sqlalchemy import Engine, NullPool, create_engine, text
 from config import database as database_module
 from config import keys
 from config.settings import settings
+from mailer.ledger import witness
+from mailer.sending import close_fleets
 
 
 def free_port() -> int:
@@ -135,6 +137,8 @@ def forget() -> None:
     """Let the next reader of settings, keys or the engine read afresh."""
     for engine in _engines():
         engine.dispose()
+    close_fleets()
+    witness.close()
     for cached in (settings, keys.signing_key, keys._suppression_key, database_module._engine_of):
         cached.cache_clear()
 

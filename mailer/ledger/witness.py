@@ -34,6 +34,13 @@ def _redis(_process: int, url: str) -> Redis:
     return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)
 
 
+def close() -> None:
+    """Let go of Redis; the next question connects again."""
+    if _redis.cache_info().currsize:
+        _redis(os.getpid(), settings().redis).close()
+    _redis.cache_clear()
+
+
 def _file() -> Path:
     return settings().state_dir / "highest-claim"
 

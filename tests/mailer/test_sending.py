@@ -1,0 +1,231 @@
+"""The whole way of a mailing in one process: freeze, claim, assemble, send, record; against a real SMTP server."""
+
+import email
+import email.policy
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from config.database import reading, transaction
+from mailer import control
+from mailer.freeze import freeze
+from mailer.ledger.models import Attempt, Batch, Delivery
+from mailer.ledger.states import State
+from mailer.models import Mailing, Relay
+from mailer.sending import send_batch
+from subscribers.consent import unsubscribe
+from subscribers.models import List, Reason, Subscriber
+from subscribers.suppression import suppress
+from tests.conftest import free_port
+from tests.press import ledger, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
+from tests.receiver import Receiver
+from tests.receiver_session import Received, Say, Script, Session
+
+
+@pytest.fixture(autouse=True)
+def queue_server(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from redis import Redis
+
+    with Redis.from_url(redis_server) as redis:
+        redis.flushdb()
+    set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=20)
+
+
+def use(receiver: Receiver, monkeypatch: pytest.MonkeyPatch, **more: object) -> None:
+    set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none", **more)
+
+
+def received(receiver: Receiver) -> Counter[str]:
+    return Counter(message.rcpt for message in receiver.messages)
+
+
+def test_everybody_receives_it_once_in_their_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_office(90)
+    with Receiver() as receiver:
+        use(receiver, monkeypatch)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        work()
+        assert mailing_state(mailing_id) == "finished"
+        assert received(receiver) == Counter(f"reader{n}@example.org" for n in range(1, 91))
+        for message in receiver.messages:
+            number = int(message.rcpt.removeprefix("reader").partition("@")[0])
+            parsed = email.message_from_bytes(message.content, policy=email.policy.default)
+            language = "fr" if number % 3 == 0 else "en"
+            assert parsed["Content-Language"] == language
+            text = parsed.get_body(("plain",)).get_content()
+            assert ("You may print this text." in text) == (language == "en" and number % 5 == 0)
+            assert parsed["To"].addresses[0].addr_spec == message.rcpt
+            assert message.mail_from.startswith("b-")
+    told = ledger(mailing_id)
+    assert {state for state, _ in told.values()} == {"sent"}
+    assert all(reply.startswith("250") for _, reply in told.values())
+
+
+def test_who_left_between_freeze_and_sending_gets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_office(30)
+    with Receiver() as receiver:
+        use(receiver, monkeypatch)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        freeze(mailing_id)
+        with transaction() as session:
+            lists = {row.name: row.id for row in session.scalars(select(List))}
+            reader = {row.email.partition("@")[0]: row for row in session.scalars(select(Subscriber))}
+            unsubscribe(session, public_id=reader["reader1"].public_id, list_id=lists["members"], source="test")
+            # A journalist who leaves the members' list is still on the press list, which has the same purpose.
+            unsubscribe(session, public_id=reader["reader5"].public_id, list_id=lists["members"], source="test")
+            suppress(session, reader["reader2"].email, Reason.complaint, source="test")
+            session.delete(reader["reader3"])
+        work()
+        got = received(receiver)
+    assert len(got) == 27
+    assert not {"reader1@example.org", "reader2@example.org", "reader3@example.org"} & set(got)
+    assert states(mailing_id) == {"sent": 27, "skipped": 3}
+    with reading() as session:
+        reasons = Counter(session.scalars(select(Delivery.reason).where(Delivery.state == State.skipped)).all())
+    assert reasons == {"unsubscribed": 1, "suppressed": 2}
+
+
+class Greylist(Script):
+    """Refuses each recipient whose number ends in 0 the first time, and those that end in 7 for good."""
+
+    def __init__(self) -> None:
+        self.met: set[str] = set()
+
+    def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+        if verb != "RCPT":
+            return None
+        number = "".join(c for c in argument.partition("@")[0] if c.isdigit())
+        if number.endswith("7"):
+            return Say("550 5.1.1 <nobody@example.org> no such user")
+        if number.endswith("0") and number not in self.met:
+            self.met.add(number)
+            return Say("451 4.7.1 greylisted")
+        return None
+
+
+def test_a_refusal_for_now_is_tried_again_and_a_refusal_for_good_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_office(60)
+    with Receiver(script=Greylist()) as receiver:
+        use(receiver, monkeypatch, deferral_seconds=0.01)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        work()
+        while mailing_state(mailing_id) != "finished":
+            work()
+        got = received(receiver)
+    assert set(got.values()) == {1}
+    assert len(got) == 54
+    told = ledger(mailing_id)
+    assert told["reader7@example.org"] == ("failed", "550 5.1.1 <<address>> no such user")
+    assert told["reader10@example.org"][0] == "sent"
+    assert states(mailing_id) == {"sent": 54, "failed": 6}
+    with reading() as session:
+        assert sorted(session.execute(select(Attempt.number, Attempt.state)).all()) == [(2, "sent")] * 6
+
+
+def test_the_deadline_ends_waiting_with_the_servers_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Never(Script):
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return Say("452 4.2.2 mailbox full") if verb == "RCPT" else None
+
+    open_office(3)
+    with Receiver(script=Never()) as receiver:
+        use(receiver, monkeypatch, deferral_seconds=0.01)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        with transaction() as session:
+            session.execute(update(Mailing).values(deadline_hours=0.0001))
+        work()
+        while mailing_state(mailing_id) != "finished":
+            work()
+    assert set(ledger(mailing_id).values()) == {("failed", "452 4.2.2 mailbox full")}
+
+
+def test_a_dead_relay_defers_everyone_and_fails_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_office(50)
+    port = free_port()
+    set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{port}?tls=none", deferral_seconds=3600)
+    mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+    work()
+    assert states(mailing_id) == {"deferred": 50}
+    assert mailing_state(mailing_id) == "sending"
+    # It comes back, and its time comes.
+    with Receiver(port=port) as receiver:
+        with transaction() as session:
+            session.execute(update(Relay).values(down_until=None))
+            session.execute(update(Delivery).values(retry_at=datetime.now(UTC)))
+            session.execute(update(Batch).where(Batch.due_at.is_not(None)).values(due_at=datetime.now(UTC)))
+        work()
+        assert len(received(receiver)) == 50
+    assert states(mailing_id) == {"sent": 50}
+    assert mailing_state(mailing_id) == "finished"
+
+
+def test_two_relays_share_and_one_may_die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_office(80)
+    with Receiver() as receiver:
+        set_up(
+            monkeypatch,
+            smtp_url=f"smtp://127.0.0.1:{free_port()}?tls=none smtp://127.0.0.1:{receiver.port}?tls=none",
+        )
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        work()
+        assert len(received(receiver)) == 80
+    assert states(mailing_id) == {"sent": 80}
+
+
+def test_a_connection_that_dies_after_the_dot_is_uncertain_and_a_person_may_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DiesOnce(Script):
+        died = False
+
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            if message.rcpt == "reader4@example.org" and not self.died:
+                self.died = True
+                return Say(None, close=True, take=True)
+            return None
+
+    open_office(10)
+    with Receiver(script=DiesOnce()) as receiver:
+        use(receiver, monkeypatch)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        work()
+        assert states(mailing_id) == {"sent": 9, "uncertain": 1}
+        assert ledger(mailing_id)["reader4@example.org"][0] == "uncertain"
+        assert mailing_state(mailing_id) == "finished"
+        with transaction() as session:
+            assert control.retry(session, session.get_one(Mailing, mailing_id), State.uncertain) == 1
+        work()
+        twice = [message for message in receiver.messages if message.rcpt == "reader4@example.org"]
+        ids = {email.message_from_bytes(message.content)["Message-ID"] for message in twice}
+    assert len(twice) == 2
+    assert len(ids) == 1
+    assert states(mailing_id) == {"sent": 10}
+    with reading() as session:
+        assert session.scalar(select(Delivery.was_uncertain).where(Delivery.attempts == 2)) is True
+
+
+def test_cancel_and_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_office(60)
+    with Receiver() as receiver:
+        use(receiver, monkeypatch)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        freeze(mailing_id)
+        send_batch(mailing_id, 1)
+        with transaction() as session:
+            control.pause(session, session.get_one(Mailing, mailing_id))
+        work()
+        assert len(receiver.messages) == 20
+        with transaction() as session:
+            control.resume(session, session.get_one(Mailing, mailing_id))
+        send_batch(mailing_id, 2)
+        with transaction() as session:
+            control.cancel(session, session.get_one(Mailing, mailing_id))
+        work()
+        assert len(receiver.messages) == 40
+    assert states(mailing_id) == {"sent": 40, "skipped": 20}
+    assert mailing_state(mailing_id) == "cancelled"
