@@ -1,0 +1,91 @@
+"""Broadside's own processes for tests: a worker command with all below it, and beat, to be killed in every way."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from tasks.processes import beat_command
+
+
+def descendants(pid: int) -> list[int]:
+    """The process ids below `pid`, deepest last, from /proc."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                parents.setdefault(parent, []).append(int(entry.name))
+    found, level = [], [pid]
+    while level:
+        level = [child for parent in level for child in parents.get(parent, [])]
+        found += level
+    return found
+
+
+class Part:
+    """One command of ours in its own session."""
+
+    def __init__(self, *command: str) -> None:
+        self.process = subprocess.Popen(
+            command, start_new_session=True, stdout=subprocess.DEVNULL, cwd=Path(__file__).parent.parent
+        )
+
+    def all(self) -> list[int]:
+        return [self.process.pid, *descendants(self.process.pid)]
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it and to all below it, by their ids."""
+        for pid in self.all():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(60)
+
+
+class Workers:
+    """Beat and any number of worker commands; all are ended at the end."""
+
+    def __init__(self, *processes: int) -> None:
+        """One worker command for each number given, with so many processes."""
+        self._processes = processes
+        self.workers: list[Part] = []
+
+    def start_workers(self) -> None:
+        for number in self._processes:
+            code = f"import sys; from tasks.processes import run_worker; sys.exit(run_worker({number}))"
+            self.workers.append(Part(sys.executable, "-c", code))
+
+    def kill_workers(self) -> None:
+        while self.workers:
+            self.workers.pop().kill()
+
+    def __enter__(self) -> Self:
+        self.beat = Part(*beat_command())
+        self.start_workers()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for part in [*self.workers, self.beat]:
+            part.signal(signal.SIGCONT)
+            if part.process.poll() is None:
+                part.stop()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 240.0) -> None:
+    """Poll until something is so; a hang is a failure, the time itself is judged by nobody."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.1)
