@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: install demo test check lock clean
+.PHONY: install demo test check gallery lock clean
 
 install: $(VENV)/ready
 
@@ -26,9 +27,14 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: ## make requirements.lock again after a change of pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--group dev --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
+gallery: install ## the pictures of docs/gallery.md again (needs a Chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["gallery"])')
+	$(BIN)/python docs/gallery.py
+
+lock: ## make both lock files again after a change of pyproject.toml (needs uv); the second is what an image runs on
+	uv pip compile $(LOCK) --group dev pyproject.toml -o requirements.lock
+	uv pip compile $(LOCK) --constraint requirements.lock pyproject.toml -o requirements-run.lock
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
