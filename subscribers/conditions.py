@@ -73,10 +73,14 @@ def condition(session: Session, rule: Rule) -> ColumnElement[bool]:
         case AttributeRule():
             return _attribute(session, rule)
         case ListRule():
-            return exists().where(
-                Subscription.subscriber_id == Subscriber.id,
-                Subscription.list_id == find_list(session, rule.list).id,
-                Subscription.standing == Standing.confirmed,
+            return (
+                exists()
+                .where(
+                    Subscription.subscriber_id == Subscriber.id,
+                    Subscription.list_id == find_list(session, rule.list).id,
+                    Subscription.standing == Standing.confirmed,
+                )
+                .correlate_except(Subscription)
             )
         case TopicRule():
             return _within(session, _folded(session, Subscriber.topics), f"|{_lower(rule.topic.strip())}|")

@@ -3,7 +3,7 @@
 import csv
 from typing import TextIO
 
-from sqlalchemy import func, not_, select
+from sqlalchemy import func, not_, select, true
 
 from config.database import reading
 from subscribers.bulk import on_sqlite
@@ -31,8 +31,10 @@ def export(to: TextIO, list_name: str | None = None) -> int:
                 not_(suppressed_clause(chosen.purpose)),
             )
         keys = func.json_each if on_sqlite(session) else func.jsonb_each
-        each = keys(people.subquery().c.attributes).table_valued("key")
-        attributes = sorted(session.scalars(select(each.c.key).distinct()))
+        chosen_people = people.order_by(None).subquery()
+        each = keys(chosen_people.c.attributes).table_valued("key")
+        named = select(each.c.key).select_from(chosen_people.join(each, true())).distinct()
+        attributes = sorted(session.scalars(named))
         writer = csv.writer(to)
         writer.writerow(["email", *FIELDS, *map(column_for, attributes)])
         count = 0

@@ -79,10 +79,11 @@ def suppressed_among(session: Session, hashes: Collection[str], purpose: str) ->
 
 def suppressed_clause(purpose: SQLColumnExpression[str] | str) -> ColumnElement[bool]:
     """For a query over Subscriber: the person gets no mail for `purpose`, a text or a column such as List.purpose."""
-    return exists().where(
+    held = exists().where(
         Suppression.address_hash == Subscriber.address_hash,
         or_(Suppression.scope == EVERYTHING, Suppression.scope == purpose),
     )
+    return held.correlate_except(Suppression)  # by itself it would look for Subscriber only in the query next to it
 
 
 def _weight(reason: SQLColumnExpression[Any]) -> ColumnElement[int]:
