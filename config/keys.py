@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from config.settings import Settings, settings
 
 
 def _kept(folder: Path, name: str) -> str:
-    """The key in the state folder, made at first use; safe when two processes make it at once."""
+    """The key in the state folder, made at first use; safe when two processes or threads make it at once."""
     path = folder / name
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{name}.{os.getpid()}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        descriptor, written = tempfile.mkstemp(dir=folder, prefix=f".{name}.")  # readable by us alone
+        draft = Path(written)
+        with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
             file.flush()
             os.fsync(file.fileno())
