@@ -13,7 +13,7 @@ from mailer.house import House
 from mailer.plan.compiled import CompiledEdition, MediaRef
 from mailer.render.errors import SourceError
 from mailer.render.fragment import Fragment
-from mailer.render.front import Front, Group, texts
+from mailer.render.front import Front, Group, texts_by_field
 from mailer.render.grammar import Usage
 from mailer.render.inline import inline, serialise
 from mailer.render.kinds import TEMPLATES, Templates, direction, load_kind
@@ -106,7 +106,7 @@ def compile_with_usage(
 ) -> Compilation:
     """As `compile_edition`, with the fields, attributes and conditions used: for the check."""
     described = load_kind(kind, templates)
-    tokens = Tokens(file, [*texts(front), body, house.model_dump_json()])
+    tokens = Tokens(file, [*(text for _, text in texts_by_field(front)), body, house.model_dump_json()])
     fields = Front(described, front, tokens, media)
     written = tokens.write(body, line=body_line)
     fragment = Fragment(to_html(written, tokens), written, tokens, media)

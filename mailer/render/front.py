@@ -1,6 +1,6 @@
 """The front matter of an edition, checked against its kind and made ready for the templates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -96,14 +96,16 @@ class Front:
         return SourceError(problem, file=self._tokens.file, field=field, remedy=remedy)
 
 
-def texts(value: Any) -> list[str]:
-    """All texts in a front matter, however deep."""
-    walk: Callable[[Any], list[str]] = texts
+def texts_by_field(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """All texts in a front matter, however deep, each after its field (`author.name`, `dates.1.what`)."""
     if isinstance(value, Mapping):
-        return [text for part in value.values() for text in walk(part)]
-    if isinstance(value, list):
-        return [text for part in value for text in walk(part)]
-    return [str(value)]
+        for key, part in value.items():
+            yield from texts_by_field(part, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for at, part in enumerate(value, 1):
+            yield from texts_by_field(part, f"{path}.{at}")
+    elif value is not None:
+        yield path, str(value)
 
 
 def _is_empty(value: Any) -> bool:

@@ -1,0 +1,40 @@
+"""Placeholders that somebody meant to fill in and forgot."""
+
+import re
+from collections.abc import Iterator
+
+_NAMES = (
+    r"(?:first|last|full|your|recipient'?s?|contact|organi[sz]ation|company|journalist)?[ _-]?"
+    r"(?:name|surname|date|time|place|city|country|title|link|url|quote|figure|number|amount|organi[sz]ation|company|"
+    r"contact|phone|email|address|outlet|nom|prénom|ville|lieu|datum|ort|nombre|fecha|ciudad|nome|data)"
+)
+SURE = (
+    (re.compile(r"\blorem ipsum\b", re.IGNORECASE), "filler text"),
+    (re.compile(r"\b(?:TBC|TBD|TBA|TODO|FIXME|TKTK)\b"), "a note to oneself"),
+    (re.compile(r"\bX{3,}\b|\bxx+\b"), "a blank to fill in"),
+    (
+        re.compile(
+            rf"\[(?:{_NAMES}|(?:insert|add|placeholder|your|enter)\b[^\]\n]{{0,40}})\](?![(\[:])", re.IGNORECASE
+        ),
+        "a blank to fill in",
+    ),
+    (re.compile(rf"<(?:{_NAMES}|(?:insert|your|enter) [^>\n]{{0,40}})>", re.IGNORECASE), "a blank to fill in"),
+    (re.compile(r"\{\{|\}\}|\{%|%\}"), "braces that were not filled in"),
+    (re.compile(rf"\{{[ ]?{_NAMES}[ ]?\}}", re.IGNORECASE), "braces that were not filled in; Broadside's are double"),
+    (re.compile(r"\*\|[A-Z0-9_:]+\|\*|%%[A-Za-z_]+%%|\[\[[A-Za-z_ ]+\]\]"), "another tool's field"),
+)
+"""What nobody means to send."""
+PERHAPS = (
+    (re.compile(r"\bXX\b"), "a blank to fill in, or the Roman twenty"),
+    (re.compile(r"\[[A-Z][A-Z _-]{2,30}\](?![(\[:])"), "a blank to fill in, or an abbreviation"),
+)
+"""What somebody might."""
+
+
+def leftovers(text: str) -> Iterator[tuple[int, str, str, bool]]:
+    """What in `text` looks forgotten: (line from 1, the words, what they look like, whether it is sure)."""
+    for number, line in enumerate(text.split("\n"), 1):
+        for patterns, sure in ((SURE, True), (PERHAPS, False)):
+            for pattern, what in patterns:
+                for found in pattern.finditer(line):
+                    yield number, found[0], what, sure

@@ -1,0 +1,196 @@
+"""What the check says about a mailing, from a folder and real rows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from config.database import reading, transaction
+from mailer import check
+from mailer.check import check_mailing
+from mailer.findings import Level, Report
+from mailer.folder import import_folder
+from mailer.house import import_house
+from mailer.leftovers import leftovers
+from mailer.models import Mailing
+from subscribers.lists import create_list
+from subscribers.models import Basis, List, Standing, Subscriber, Subscription
+from tests.mailer.test_folder import picture
+
+YAML = """\
+kind: op-ed
+name: Note
+from: press@example.org
+audience: {lists: [press]}
+default_language: en
+"""
+FRONT = "---\nsubject: Fair\nheadline: Fair\nauthor: {name: IMPALA}\n---\n"
+"""Five lines: the body begins on line 6."""
+
+
+@pytest.fixture
+def folder(database: str, tmp_path: Path) -> Path:
+    house = tmp_path / "house.yaml"
+    house.write_text("name: Office\naddress: Street 1\n")
+    with transaction() as session:
+        import_house(session, house)
+        create_list(session, "press", "Press")
+    path = tmp_path / "note"
+    path.mkdir()
+    (path / "mailing.yaml").write_text(YAML)
+    (path / "chart.png").write_bytes(picture())
+    return path
+
+
+def subscribe(number: int = 1, **fields: Any) -> None:
+    with transaction() as session:
+        press = session.scalars(select(List)).one()
+        for at in range(number):
+            email = f"{fields.get('first_name', 'p')}{at}.{len(str(fields))}@example.org".lower()
+            person = Subscriber(email=email, email_key=email, address_hash=email, **fields)
+            session.add(person)
+            session.flush()
+            session.add(
+                Subscription(
+                    subscriber_id=person.id, list_id=press.id, standing=Standing.confirmed, basis=Basis.consent
+                )
+            )
+
+
+def checked(folder: Path, body: str, *, front: str = FRONT, **others: str) -> Report:
+    (folder / "en.md").write_text(front + body)
+    for language, text in others.items():
+        (folder / f"{language}.md").write_text(text)
+    with transaction() as session:
+        import_folder(session, folder)
+    with reading() as session:
+        return check_mailing(session, session.scalars(select(Mailing)).one())
+
+
+def said(report: Report, level: Level = Level.error) -> list[str]:
+    return [str(finding) for finding in report.findings if finding.level == level]
+
+
+def test_a_sound_mailing_has_nothing_to_report(folder: Path) -> None:
+    subscribe(3, first_name="Anna", languages=("en",))
+    report = checked(folder, 'Dear {{ first_name or "you" }}\n\n![A chart](chart.png)')
+    assert report.findings == [] and report.ok
+    assert (report.recipients, report.rendered, report.languages) == (3, 3, {"en": 3})
+    assert report.as_json()["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("a\n\n{{ frist_name }}", "en.md, line 8: no field named 'frist_name'; did you mean 'first_name'?"),
+        ("a\n{% if role %}b", "en.md, line 7: this is never closed"),
+        ("![x](cart.png)", "en.md, line 6: no picture named 'cart.png'; did you mean 'chart.png'?"),
+        ("Dear\n[name],", "en.md, line 7: '[name]' looks like a blank to fill in"),
+        ("Lorem ipsum dolor", "en.md, line 6: 'Lorem ipsum' looks like filler text"),
+        ("On TBC we", "en.md, line 6: 'TBC' looks like a note to oneself"),
+        ("XXX euro", "en.md, line 6: 'XXX' looks like a blank"),
+        ("Dear {first_name}", "en.md, line 6: '{first_name}' looks like braces"),
+        ("Dear }}", "en.md, line 6: '}}' looks like braces"),
+        ("{{ attributes.citty }}", "en.md: nobody in the audience has the attribute 'citty'; did you mean 'city'?"),
+        ('{{ "soon"|date }}', "en.md: for 2 readers, among them"),
+    ],
+)
+def test_errors_name_their_place_and_stop_a_send(folder: Path, body: str, message: str) -> None:
+    subscribe(2, languages=("en",), attributes={"city": "Gent"})
+    report = checked(folder, body)
+    assert any(line.startswith(message) for line in said(report)), said(report)
+    assert not report.ok
+
+
+def test_errors_of_all_fields_and_editions_come_together(folder: Path) -> None:
+    front = FRONT.replace("headline: Fair", "headline: '{{ a }}'").replace("subject: Fair", "subject: '{{ b }}'")
+    report = checked(folder, "{{ c }}", front=front, fr=f"{FRONT}{{{{ d }}}}")
+    places = {finding.where for finding in report.errors if finding.rule == "text"}
+    assert places == {"en.md, subject", "en.md, headline", "en.md, line 6", "fr.md, line 6"}
+
+
+def test_an_empty_audience_is_an_error(folder: Path) -> None:
+    report = checked(folder, "x {{ attributes.city }}")
+    assert [finding.rule for finding in report.errors] == ["audience"]
+
+
+def test_no_text_in_the_default_language_is_an_error(folder: Path) -> None:
+    subscribe(languages=("en",))
+    (folder / "mailing.yaml").write_text(YAML.replace("default_language: en", "default_language: fr"))
+    report = checked(folder, "x")
+    assert "mailing.yaml: there is no text in the default language, fr; write fr.md" in said(report)[0]
+
+
+def test_languages_that_nobody_wrote_are_counted(folder: Path) -> None:
+    subscribe(2, first_name="a", languages=("de", "it"))
+    subscribe(3, first_name="b", country="FR")
+    subscribe(1, first_name="c", languages=("fi", "en"))
+    subscribe(1, first_name="d")
+    report = checked(folder, "x")
+    warnings = said(report, Level.warning)
+    assert report.ok and report.languages == {"en": 7}
+    assert warnings[0].startswith("mailing.yaml: 3 people who read fr get the edition in en")
+    assert warnings[1].startswith("mailing.yaml: 2 people who read de get the edition in en")
+    assert warnings[2].startswith("mailing.yaml: 1 people whose language is not known get")
+    (folder / "mailing.yaml").write_text(f"{YAML}fallback: skip\n")
+    report = checked(folder, "x")
+    assert report.languages == {"en": 1}
+    assert said(report, Level.warning)[0].startswith("mailing.yaml: 3 people who read fr get nothing")
+
+
+def test_pictures_without_words_and_large_mails_are_warned_of(folder: Path) -> None:
+    subscribe(languages=("en",))
+    report = checked(folder, "a\n\n![](chart.png)\n\n" + "word " * 21_000)
+    warnings = said(report, Level.warning)
+    assert report.ok
+    assert warnings[0].startswith("en.md, line 8: the picture chart.png has no words")
+    assert warnings[1].startswith("en.md: the mail has up to 1")
+
+
+def test_a_subject_that_is_empty_for_some_is_an_error(folder: Path) -> None:
+    subscribe(2, languages=("en",))
+    subscribe(1, first_name="Anna", languages=("en",))
+    report = checked(folder, "x", front=FRONT.replace("subject: Fair", "subject: '{{ first_name }}'"))
+    assert len(said(report)) == 1
+    assert said(report)[0].startswith("en.md, subject: 2 readers would get an empty subject; give it words")
+
+
+def test_beyond_the_limit_each_combination_is_made_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "EVERYBODY", 4)
+    subscribe(6, first_name="a", languages=("en",))
+    subscribe(6, first_name="b", languages=("en",), role="journalist")
+    subscribe(6, languages=("en",), role="member", attributes={"when": "soon"})
+    subscribe(6, languages=("en",), role="member", attributes={"when": "2026-01-01"})
+    body = "{% if role == 'journalist' %}x{% endif %}{% if role == 'member' %}{{ attributes.when|date }}{% endif %}"
+    report = checked(folder, f"{body}{{{{ first_name }}}}")
+    assert report.recipients == 24
+    assert report.rendered == 6, "four to begin with, one journalist, one without a first name but with a date"
+    assert said(report)[0].startswith("en.md: for 1 reader, among them p0.")
+
+
+def test_an_organisation_without_an_address_is_warned(folder: Path, tmp_path: Path) -> None:
+    house = tmp_path / "house.yaml"
+    house.write_text("name: Office\n")
+    with transaction() as session:
+        import_house(session, house)
+    subscribe(languages=("en",))
+    assert "postal address" in said(checked(folder, "x"), Level.warning)[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[the Commission] [sic] [link](https://example.org) [name][ref] [1]",
+        "Article XXI, Xi, xii, Max, TBCs, todo list, lorem",
+        "{ } a {b} 100 % | *x* <b>x</b> <https://example.org>",
+    ],
+)
+def test_what_is_no_placeholder(text: str) -> None:
+    assert not [words for _, words, _, sure in leftovers(text) if sure]
+
+
+def test_what_may_be_a_placeholder_is_a_warning(folder: Path) -> None:
+    subscribe(languages=("en",))
+    report = checked(folder, "Article XX of [USA]")
+    assert report.ok and len(said(report, Level.warning)) == 2
