@@ -12,8 +12,9 @@ COPY web web
 COPY cli cli
 COPY templates templates
 COPY migrations migrations
-# The constraint pins the build tool as well, which pip fetches by itself.
-RUN PIP_CONSTRAINT=requirements.lock /opt/broadside/bin/pip install --no-cache-dir --no-deps .
+# pip fetches the build tool by itself; this pins it as the lock file does.
+RUN grep --only-matching '^[a-z0-9._-]*==[^ ;]*' requirements.lock > pins \
+    && PIP_CONSTRAINT=pins /opt/broadside/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.12-slim
 RUN useradd --uid 10001 --create-home broadside \
