@@ -6,7 +6,7 @@ import pytest
 
 from config.errors import Refused
 from tests.web.serving import Conversation, smtp
-from web.inbox.store import KEPT, Inbox
+from web.inbox.store import KEPT, SPARES, Inbox
 
 
 def test_the_newest_thousand_stay_and_all_are_counted(tmp_path: Path) -> None:
@@ -31,10 +31,20 @@ def test_the_newest_thousand_stay_and_all_are_counted(tmp_path: Path) -> None:
     assert again.add([b"one ", b"more"]) == 1051
     assert again.read(1051) == b"one more"
     assert again.read(51) is None
+    assert len(list(tmp_path.glob("*.eml"))) == 1000
     again.close()
     smaller = Inbox(tmp_path, keep=10)
     assert len(list(tmp_path.glob("*.eml"))) == 10 and smaller.received == 1051
     smaller.close()
+
+
+def test_a_file_written_over_holds_the_new_message_only(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path, keep=3)
+    for number in range(1, 4 * SPARES):
+        inbox.add([b"%d" % number, b"x" * (1000 - number)])
+        assert inbox.read(number) == b"%d" % number + b"x" * (1000 - number)
+    assert len(list(tmp_path.iterdir())) <= 3 + SPARES + 1
+    inbox.close()
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
@@ -55,7 +65,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_messages_are_left_alone(tmp_path: Path) -> None:
-    for name in ("notes.txt", "x.eml", "12.txt", ".arriving"):
+    for name in ("notes.txt", "x.eml", "12.txt", ".notes"):
         (tmp_path / name).write_bytes(b"mine")
     inbox = Inbox(tmp_path, keep=1)
     inbox.add([b"a"])
