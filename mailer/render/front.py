@@ -1,5 +1,6 @@
 """The front matter of an edition, checked against its kind and made ready for the templates."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from types import SimpleNamespace
@@ -15,6 +16,9 @@ from mailer.render.kinds import Field, Kind
 from mailer.render.markdown import to_html
 from mailer.render.text import body_text
 from mailer.render.tokens import Tokens
+
+_SPACES = re.compile(r"[ \t\r\n]+")
+"""Not the no-break space, which French puts before a colon."""
 
 
 class Group(SimpleNamespace):
@@ -72,7 +76,7 @@ class Front:
             if words not in self._media:
                 raise self._refusal(str(Unknown("picture", words, self._media)), where)
             return words, words
-        line = self._tokens.write(" ".join(words.split()), field=where, line=None).text
+        line = self._tokens.write(_SPACES.sub(" ", words).strip(" \t\r\n"), field=where, line=None).text
         return line, line
 
     def _none(self, field: Field) -> tuple[Any, Any]:
