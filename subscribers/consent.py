@@ -49,6 +49,7 @@ def record(
         for found in session.execute(
             select(Subscription.subscriber_id, Subscription.standing, Subscription.basis)
             .where(Subscription.list_id == to.id, bulk.among(session, Subscription.subscriber_id, subscriber_ids))
+            .order_by(Subscription.subscriber_id)  # the same order for all, so that no two wait for each other
             .with_for_update()
         )
     }

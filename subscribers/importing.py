@@ -65,6 +65,8 @@ def import_file(
     again = path.name.endswith(".rejected.csv") and table.columns[-1] == REASON
     columns = Columns(table.columns, mapping, path.name, REASON if again else "")
     total, repeated = _survey(table, columns)
+    if progress:
+        progress(0, total)
     counts = Counts(read=total, created=0, updated=0, unchanged=0, rejected=0, kept_out=0)
 
     def write(people: dict[str, Person]) -> None:

@@ -1,12 +1,14 @@
 """Segments: saved rules that are resolved when they are used."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select, exists, func, not_, select
 from sqlalchemy.orm import Session
 
-from config.errors import Unknown
+from config.errors import Refused, Unknown
 from subscribers.bulk import insert
 from subscribers.conditions import condition
 from subscribers.lists import short_name
@@ -21,6 +23,23 @@ class SegmentCount:
 
     matching: int
     reachable: int
+
+
+def read_rule(path: Path) -> dict[str, Any]:
+    """The rule that a JSON file holds. Raises Refused, with the line, for one that is no JSON."""
+    try:
+        rule = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
+    except json.JSONDecodeError as error:
+        raise Refused(f"{path}, line {error.lineno}: this is no JSON: {error.msg}") from None
+    except RecursionError:
+        raise Refused(f"{path}: the rule is nested too deeply") from None
+    if not isinstance(rule, dict):
+        raise Refused(f'{path}: a rule stands in braces, as in {{"country": "BE"}}')
+    return rule
 
 
 def save_segment(session: Session, name: str, rule: dict[str, Any]) -> Segment:
