@@ -4,6 +4,8 @@ Tasks are hints: an id or two, acknowledged early, never retried by the queue. T
 is due is found there.
 """
 
+import logging
+
 from celery import Celery
 from celery.signals import setup_logging
 
@@ -41,14 +43,14 @@ def make_app() -> Celery:
         broker_connection_retry_on_startup=True,
         broker_transport_options={"queue_order_strategy": "sorted"},
         timezone="UTC",
-        beat_schedule_filename=str(settings().state_dir.absolute() / "beat-schedule"),
     )
     return app
 
 
 @setup_logging.connect
-def _logging(**_: object) -> None:
-    set_up_logging()
+def _logging(loglevel: int, **_: object) -> None:
+    set_up_logging(loglevel)
+    logging.getLogger("celery").setLevel(logging.WARNING)  # it tells of every task
 
 
 app = make_app()

@@ -108,10 +108,15 @@ class Receiver:
         server = await self.serve()
         started.set()
         await self._ended.wait()
+        for listener in server.sockets:  # asyncio trips over a connection that it accepts while its server closes
+            self._loop.remove_reader(listener.fileno())
+        for _ in range(1000):
+            for session in self.sessions:
+                session.abort()
+            await asyncio.sleep(0.001)
+            if len(asyncio.all_tasks()) == 1 and all(session.lost for session in self.sessions):
+                break
         server.close()
-        for session in self.sessions:
-            session.hang_up()
-        await asyncio.sleep(0)
         if self._file >= 0:
             os.close(self._file)
 

@@ -83,6 +83,7 @@ class Session(asyncio.Protocol):
         self.secure = server.implicit_tls is not None
         self.authenticated = False
         self.closed = False
+        self.lost = False
         self._buffer = bytearray()
         self._out: list[bytes] = []
         self._in_data = False
@@ -106,7 +107,7 @@ class Session(asyncio.Protocol):
             self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
+        self.closed = self.lost = True
 
     def data_received(self, data: bytes) -> None:
         self.bytes_received += len(data)
@@ -117,6 +118,11 @@ class Session(asyncio.Protocol):
         if not self.closed:
             self.closed = True
             self.transport.close()
+
+    def abort(self) -> None:
+        if not self.lost and self._greeted:
+            self.closed = True
+            self.transport.abort()
 
     def _go_on(self) -> None:
         buffer = self._buffer

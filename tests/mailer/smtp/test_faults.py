@@ -47,13 +47,18 @@ class Bad(Script):
         return self.step() if verb in {"MAIL", "RCPT", "DATA", "RSET"} else None
 
     def on_data(self, session: Session, seen: int) -> Say | None:
-        return self.step() if seen > 1000 else None
+        fault = self.step() if seen > 1000 else None
+        if fault is None or not fault.reply:
+            return fault
+        if fault.reply.startswith("250"):
+            return None  # thanks for what it then does not keep: that lie nobody can see through
+        return Say(fault.reply, close=True)
 
     def on_message(self, session: Session, message: Received) -> Say | None:
         fault = self.step()
         if fault is None or fault.reply == "":
             return fault
-        taken = fault.reply[:4] == "250 " if fault.reply and fault.reply[:1] in "2345" else self.takes
+        taken = fault.reply[:3] == "250" if fault.reply and fault.reply[:1] in "2345" else self.takes
         return Say(fault.reply, fault.close, fault.delay, take=taken)
 
 

@@ -1,8 +1,9 @@
 """A fleet against a server of our own that behaves well, refuses, or goes."""
 
 import re
+import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -38,7 +39,11 @@ class Refuses(Script):
 @pytest.mark.parametrize("pieces", [0, 1, 7])
 @pytest.mark.parametrize("connections", [1, 3])
 def test_every_message_arrives_as_it_was(pipelining: bool, pieces: int, connections: int) -> None:
-    with Receiver(pipelining=pipelining, pieces=pieces, delay=0.002) as receiver:
+    class Waits(Script):
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            return Say(delay=0.05) if len(receiver.sessions) < connections else None
+
+    with Receiver(Waits(), pipelining=pipelining, pieces=pieces) as receiver:
         notes, outcome = deliver(receiver, messages(90, 3000), connections=connections)
         assert len(receiver.messages) == 90
         assert set(notes.verdicts.values()) == {(250, "2.0.0 taken")}
@@ -120,16 +125,18 @@ def test_the_servers_verdict_on_the_message() -> None:
         assert len(notes.verdicts[1][1]) == 500
 
 
-def test_421_as_the_verdict_is_a_refusal_for_now() -> None:
+@pytest.mark.parametrize("close", [True, False])
+def test_421_as_the_verdict_is_a_refusal_for_now(close: bool) -> None:
     class Leaves(Script):
         def on_message(self, session: Session, message: Received) -> Say | None:
-            return Say("421 4.3.2 enough for today", close=True) if session.accepted == 5 else None
+            return Say("421 4.3.2 enough for today", close=close) if session.accepted == 5 else None
 
     with Receiver(Leaves()) as receiver:
         notes, outcome = deliver(receiver, messages(30), connections=2)
         assert set(notes.codes().values()) == {250, 421}
         assert not outcome.unknown and not outcome.not_begun
         assert len(receiver.sessions) > 2, "new connections replace those that ended"
+        assert all(session.accepted <= 5 for session in receiver.sessions)
 
 
 @pipelining
@@ -171,11 +178,51 @@ def test_some_connections_are_refused_and_the_others_do_the_work() -> None:
         def on_connect(self, session: Session) -> Say | None:
             return Say("421 4.7.0 too many connections", close=True) if session.number else None
 
-    with Receiver(Narrow()) as receiver:
+    with Receiver(Narrow(), delay=0.002) as receiver:
         notes, outcome = deliver(receiver, messages(300), connections=4)
         assert len(notes.verdicts) == 300
         assert outcome.relay_error is None
         assert len(receiver.sessions) <= 4, "refused once, not asked again and again"
+
+
+@pytest.mark.parametrize("first", [0, 5])
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_message_that_kills_every_connection_is_handed_back_and_the_others_arrive(
+    first: int, connections: int
+) -> None:
+    class Dies(Script):
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return Say(None, close=True) if verb == "RCPT" and f"person{first}@" in argument else None
+
+    with Receiver(Dies()) as receiver:
+        notes, outcome = deliver(receiver, messages(30), connections=connections)
+        assert outcome.not_begun == [first]
+        assert outcome.relay_error is None
+        assert not outcome.unknown
+        assert len(notes.verdicts) == 29
+
+
+def test_a_connection_at_rest_takes_over_from_one_that_died() -> None:
+    class Narrow(Script):
+        def on_connect(self, session: Session) -> Say | None:
+            return Say("421 4.7.0 no more", close=True) if session.number > 1 else None
+
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return Say(None) if session.number == 1 and verb == "MAIL" else None
+
+    def slow() -> Iterator[Envelope]:
+        for envelope in messages(6):
+            deadline = time.monotonic() + 5
+            while envelope.key > 1 and not (len(receiver.sessions) > 1 and receiver.sessions[1].commands):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            time.sleep(0.02)  # so that the second connection gets its share
+            yield envelope
+
+    with Receiver(Narrow()) as receiver:
+        notes, outcome = deliver(receiver, slow(), connections=2, timeouts=SHORT)
+        assert len(notes.verdicts) == 6
+        assert outcome.relay_error is None
 
 
 @pipelining
@@ -331,23 +378,27 @@ def test_connections_are_kept_and_looked_at_before_use() -> None:
             assert notes.codes()[first] == notes.codes()[first + 1] == 250
             assert not outcome.unknown and not outcome.not_begun
 
+        def tell(what: Callable[..., None], *arguments: bytes) -> None:
+            receiver._loop.call_soon_threadsafe(what, *arguments)
+            assert select.select([fleet._crew.lanes[0].link], [], [], 10)[0], "it has not reached this side"
+
         send(0)
         send(2)
         assert len(receiver.sessions) == 1
-        receiver._loop.call_soon_threadsafe(receiver.sessions[0].hang_up)
-        time.sleep(0.1)
+        tell(receiver.sessions[0].hang_up)
         send(4)
         assert len(receiver.sessions) == 2
-        receiver._loop.call_soon_threadsafe(receiver.sessions[1].transport.write, b"421 4.4.2 idle for too long\r\n")
-        time.sleep(0.1)
+        tell(receiver.sessions[1].transport.write, b"421 4.4.2 idle for too long\r\n")
         send(6)
         assert len(receiver.sessions) == 3
         fleet._idle_limit = 0.0
         send(8)
         assert len(receiver.sessions) == 4
         fleet.close()
-        time.sleep(0.1)
-        assert [session.commands[-1] for session in receiver.sessions] == ["DATA", "QUIT", "QUIT", "QUIT"]
+        deadline = time.monotonic() + 10
+        while [session.commands[-1] for session in receiver.sessions] != ["DATA", "QUIT", "QUIT", "QUIT"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_when_the_watch_says_stop_nothing_more_is_begun() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from mailer.smtp.connection import Connection, Extensions
-from mailer.smtp.lane import PLAIN_SLICE, Lane, LeaseOver, Timeouts
-from mailer.smtp.transaction import Closed, Message
+from mailer.smtp.lane import PLAIN_SLICE, READ, Lane, LeaseOver, Timeouts
+from mailer.smtp.transaction import Burst, Closed, Message
 from tests.mailer.smtp.notes import Notes, message
 
 Pair = tuple[Lane, socket.socket]
@@ -82,3 +82,18 @@ def test_a_send_that_fails_withdraws_the_end(pair: Pair) -> None:
         lane.flush(notes)
     assert not passenger.ended
     assert (notes.asked, notes.withdrawn, notes.ended) == (1, 1, set())
+
+
+def test_what_stands_behind_the_end_can_be_forgotten(pair: Pair) -> None:
+    lane, far = pair
+    notes, passenger = Notes(), Message(message(1))
+    end = len(passenger.content)
+    lane.load(Burst(passenger.content + b".\r\n" + b"NOOP\r\n" * 100_000, passenger, end))
+    assert not lane.flush(notes)
+    assert passenger.ended
+    assert lane.wants != READ
+    lane.cut()
+    assert not lane.unwritten
+    assert lane.flush(notes)
+    assert lane.wants == READ
+    assert far.recv(end + 3) == passenger.content + b".\r\n"
