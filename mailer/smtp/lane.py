@@ -14,6 +14,7 @@ from mailer.smtp.transaction import Burst, Closed, Conversation, Message, State,
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 RECEIVE = 65536
+"""More than a TLS record holds: nothing stays behind in the TLS layer, where no selector would see it."""
 PLAIN_SLICE = 131072
 TLS_SLICE = 16384
 """One TLS record: while it is not written whole the server can read none of it, so "not sent" stays provable."""
@@ -144,19 +145,15 @@ class Lane:
 
     def read(self) -> None:
         """Take in what has arrived. Raises Closed when the conversation or the connection is over."""
-        link = self.link
-        while True:
-            try:
-                data = link.recv(RECEIVE)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                break
-            except OSError as error:
-                raise Closed(f"the connection broke: {error.strerror or error}") from None
-            if not data:
-                raise Closed("it closed the connection")
-            self.conversation.receive(data)
-            if not (isinstance(link, ssl.SSLSocket) and link.pending()):  # what TLS holds no selector sees
-                break
+        try:
+            data = self.link.recv(RECEIVE)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            raise Closed(f"the connection broke: {error.strerror or error}") from None
+        if not data:
+            raise Closed("it closed the connection")
+        self.conversation.receive(data)
         self._wait()
 
     def is_alive(self) -> bool:

@@ -16,6 +16,8 @@ from mailer.smtp.transaction import Closed, Conversation, Message, State
 
 ATTEMPTS = 3
 """Connections a message may be announced on before it is handed back."""
+STRIKES = ATTEMPTS + 1
+"""Connections that may come to nothing in a row, so that one poisonous message cannot pass for a dead relay."""
 STOPPED = "sending was stopped"
 
 
@@ -86,6 +88,8 @@ class Run:
                     self._serve(key.data, events)
         if self._failure:
             raise self._failure
+        if self.outcome.not_begun and self._strikes and not self._stopped:
+            self.outcome.relay_error = self._trouble  # the last thing known of the relay is that it fails
         return self.outcome
 
     def _look(self) -> None:
@@ -134,7 +138,7 @@ class Run:
                 self._advance(lane)
         if not crew.lanes and not opener.pending and not self._strikes:
             self._open_failed = False  # it worked in between: worth another try
-        may_open = not self._open_failed and self._strikes < max(2, crew.connections)
+        may_open = not self._open_failed and self._strikes < max(STRIKES, crew.connections)
         while may_open and len(crew.lanes) + opener.pending < crew.connections and self._has(opener.pending + 1):
             opener.start()
         if not (crew.lanes or opener.pending or self._stopped) and self._has(1):
