@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import IO
 
 from sqlalchemy.exc import DBAPIError
 
@@ -20,83 +22,122 @@ log = logging.getLogger(__name__)
 WATCH_EVERY = 2.0
 """Seconds between looks at recorders whose process died."""
 PR_SET_PDEATHSIG = 1
+_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
+AT_ONCE = 2.0
+"""Seconds that a part has to end its own parts when everything is to end at once."""
 
 
 def die_with_parent() -> None:
     """Ask Linux to end this process when its parent is gone, even by `kill -9`."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if _LIBRARY is not None:
+        _LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def start(*command: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start a part in a session of its own, so that Ctrl-C reaches only us and we end the parts in order."""
+def start(*command: str, keep: Collection[int] = (), output: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    """Start a part in a session of its own, so that Ctrl-C reaches only us and we end the parts in order.
+
+    It inherits the descriptors in `keep`. What it logs goes to `output`, by default to our standard error; what it
+    prints goes nowhere, as Celery prints of each signal it gets.
+    """
     return subprocess.Popen(
         command,
         start_new_session=True,
         preexec_fn=die_with_parent,  # noqa: PLW1509  (one thread, and before it starts any)
-        env={**os.environ, **(env or {})},
+        pass_fds=tuple(keep),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=output,
     )
 
 
-def celery(*arguments: str) -> tuple[str, ...]:
-    """A Celery command line with our app."""
-    return (sys.executable, "-m", "celery", "--app", "tasks.app:app", "--quiet", *arguments)
+class Ending:
+    """What signals ask of this process: the first to end in good order, the second to end at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.at_once = False
+
+    def listen(self) -> None:
+        """Take SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed)."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, _signal: int, _frame: object) -> None:
+        self.at_once = self.asked
+        self.asked = True
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but not beyond the first signal; True if there was one."""
+        deadline = time.monotonic() + seconds
+        while not self.asked and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+        return self.asked
+
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """The command line that runs one of our modules, whatever lies in the folder it is started from."""
+    # Celery warns of root for the sake of pickled tasks; ours are JSON.
+    return (sys.executable, "-P", "-W", "ignore:You're running the worker with superuser", "-m", module, *arguments)
 
 
 def worker_commands(processes: int) -> list[Sequence[str]]:
     """The nodes of a host: `processes` for mail, and one that serves only urgent mail and housekeeping."""
-    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
-    return [
-        celery("worker", "-n", f"mail-{os.getpid()}@%h", "-Q", f"{URGENT},{BULK}", "-c", str(processes), *quiet),
-        celery("worker", "-n", f"house-{os.getpid()}@%h", "-Q", f"{URGENT},{HOUSEKEEPING}", "-c", "1", *quiet),
-    ]
+    common = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
+
+    def node(name: str, queues: str, size: int) -> Sequence[str]:
+        return python("tasks", "-q", "worker", "-n", f"{name}-{os.getpid()}@%h", "-Q", queues, "-c", str(size), *common)
+
+    return [node("mail", f"{URGENT},{BULK}", processes), node("house", f"{URGENT},{HOUSEKEEPING}", 1)]
 
 
 def beat_command() -> Sequence[str]:
-    """The scheduler."""
-    return celery("beat", "--loglevel", "WARNING", "--pidfile", "")
+    """The scheduler. It remembers nothing between runs: when a task ran last is in the database."""
+    without_memory = ("--scheduler", "celery.beat:Scheduler", "--pidfile", "")
+    return python("tasks", "-q", "beat", "--loglevel", "WARNING", *without_memory)
 
 
 def run_worker(processes: int) -> int:
     """Run this host's nodes until told to stop; every 2 s recover what a dead process left. Returns an exit status."""
     settings().state_dir.mkdir(parents=True, exist_ok=True)
-    stopping = False
-
-    def stop(_signal: int, _frame: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    ending = Ending()
+    ending.listen()
     commands = worker_commands(processes)
     nodes = [start(*command) for command in commands]
-    while not stopping:
+    while not ending.asked:
         try:
             recover_host()
         except DBAPIError as error:
             log.warning("the database does not answer (%s)", type(error.orig).__name__)
         for place, node in enumerate(nodes):
-            if node.poll() is not None and not stopping:
+            if node.poll() is not None and not ending.asked:
                 log.error("a worker node ended with status %d and is started again", node.returncode)
                 nodes[place] = start(*commands[place])
-        deadline = time.monotonic() + WATCH_EVERY
-        while not stopping and time.monotonic() < deadline:
-            time.sleep(0.1)
-    return drain(nodes)
+        ending.wait(WATCH_EVERY)
+    return drain(nodes, at_once=lambda: ending.at_once)
 
 
-def drain(parts: Sequence[subprocess.Popen[bytes]], patience: float = 30.0) -> int:
-    """Ask parts to end and wait until they have finished what they are at; 1 if one had to be killed."""
+def drain(
+    parts: Sequence[subprocess.Popen[bytes]], patience: float = 30.0, at_once: Callable[[], bool] = lambda: False
+) -> int:
+    """Ask parts to end and wait until they have finished what they are at; 1 if one had to be killed.
+
+    `patience` in seconds. As soon as `at_once` is true they are asked again, and killed if that does not help.
+    """
     for part in parts:
         if part.poll() is None:
             part.terminate()
-    killed = 0
     deadline = time.monotonic() + patience
-    for part in parts:
-        try:
-            part.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            part.kill()
-            part.wait()
-            killed = 1
-    return killed
+    hurried = False
+    while left := [part for part in parts if part.poll() is None]:
+        if at_once() and not hurried:
+            hurried, deadline = True, time.monotonic() + AT_ONCE
+            for part in left:
+                part.terminate()
+        if time.monotonic() >= deadline:
+            for part in left:
+                with suppress(ProcessLookupError):
+                    os.killpg(part.pid, signal.SIGKILL)  # its session's group, so its children as well
+                part.wait()
+            return 1
+        time.sleep(0.02)
+    return 0

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from mailer.ledger.models import Batch, Delivery
@@ -35,6 +35,19 @@ def report(session: Session, mailing: Mailing) -> dict[str, Any]:
         "deliveries": deliveries,
         "skipped": {name.removeprefix(prefix): n for name, n in sorted(total.items()) if name.startswith(prefix)},
     }
+
+
+def sent_by_language(session: Session, mailing_id: int) -> dict[str, int]:
+    """How many got each edition, the most first."""
+    number = func.count().label("number")
+    rows = session.execute(
+        select(Edition.language, number)
+        .join(Delivery, Delivery.edition_id == Edition.id)
+        .where(Delivery.mailing_id == mailing_id, Delivery.state == State.sent)
+        .group_by(Edition.language)
+        .order_by(number.desc(), Edition.language)
+    )
+    return dict(rows.tuples().all())
 
 
 def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> Iterator[dict[str, Any]]:
