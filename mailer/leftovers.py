@@ -34,7 +34,12 @@ PERHAPS = (
 def leftovers(text: str) -> Iterator[tuple[int, str, str, bool]]:
     """What in `text` looks forgotten: (line from 1, the words, what they look like, whether it is sure)."""
     for number, line in enumerate(text.split("\n"), 1):
+        certain: list[tuple[int, int]] = []
         for patterns, sure in ((SURE, True), (PERHAPS, False)):
             for pattern, what in patterns:
                 for found in pattern.finditer(line):
+                    if sure:
+                        certain.append(found.span())
+                    elif any(begin < found.end() and found.start() < end for begin, end in certain):
+                        continue
                     yield number, found[0], what, sure

@@ -103,7 +103,8 @@ def read_text(path: Path) -> str:
 
 
 def _refusal(file: YamlFile, error: ValidationError) -> Refused:
-    first = error.errors()[0]
+    # A misspelt key is also a missing one; its own line and the nearest name help more.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     path = tuple(step for step in first["loc"])
     place = ".".join(map(str, path))
     match first["type"]:

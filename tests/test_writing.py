@@ -69,7 +69,9 @@ def after(label: str) -> list[tuple[str, str]]:
 
 
 def section(title: str) -> str:
-    return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    """What stands under a heading, without blocks."""
+    prose = re.sub(r"^```.*?^```$", "", PAGE, flags=re.DOTALL | re.MULTILINE)
+    return prose.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ def read(reader: str, language: str = "") -> tuple[str, str]:
         [specimen] = specimens(session, mailing, address=READERS[reader], language=language)
     message = message_from_bytes(specimen.content, policy=default)
     text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    return str(message["subject"]), re.sub("[\u2066-\u2069]", "", text)
+    return str(message["subject"]), re.sub("[\u2066-\u2069\r]", "", text)
 
 
 def with_body(folder: Path, body: str) -> None:
