@@ -1,0 +1,192 @@
+"""Servers that go, fall silent or rave: what is unknown, what was not begun, and who does the rest."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from config.settings import RelayUrl
+from mailer.smtp.envelope import Envelope
+from mailer.smtp.errors import RelayUnavailable
+from mailer.smtp.fleet import Fleet
+from tests.conftest import free_port
+from tests.mailer.smtp.notes import SHORT, Notes, deliver, messages
+from tests.receiver import Received, Receiver, Say, Script, Session
+
+pipelining = pytest.mark.parametrize("pipelining", [True, False])
+
+
+def test_nobody_there() -> None:
+    relay, notes = RelayUrl(f"smtp://127.0.0.1:{free_port()}"), Notes()
+    taken = iter(messages(100))
+    outcome = Fleet(relay, 3).run(taken, notes, lambda: True)
+    assert isinstance(outcome.relay_error, RelayUnavailable)
+    assert outcome.not_begun == [0, 1, 2]
+    assert next(taken).key == 3
+
+
+def test_some_connections_are_refused_and_the_others_do_the_work() -> None:
+    class Narrow(Script):
+        def on_connect(self, session: Session) -> Say | None:
+            return Say("421 4.7.0 too many connections", close=True) if session.number else None
+
+    with Receiver(Narrow(), delay=0.002) as receiver:
+        notes, outcome = deliver(receiver, messages(300), connections=4)
+        assert len(notes.verdicts) == 300
+        assert outcome.relay_error is None
+        assert len(receiver.sessions) <= 4, "refused once, not asked again and again"
+
+
+@pytest.mark.parametrize("first", [0, 5])
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_message_that_kills_every_connection_is_handed_back_and_the_others_arrive(
+    first: int, connections: int
+) -> None:
+    class Dies(Script):
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return Say(None, close=True) if verb == "RCPT" and f"person{first}@" in argument else None
+
+    with Receiver(Dies()) as receiver:
+        notes, outcome = deliver(receiver, messages(30), connections=connections)
+        assert outcome.not_begun == [first]
+        assert outcome.relay_error is None
+        assert not outcome.unknown
+        assert len(notes.verdicts) == 29
+
+
+def test_a_connection_at_rest_takes_over_from_one_that_died() -> None:
+    class Narrow(Script):
+        def on_connect(self, session: Session) -> Say | None:
+            return Say("421 4.7.0 no more", close=True) if session.number > 1 else None
+
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return Say(None) if session.number == 1 and verb == "MAIL" else None
+
+    def slow() -> Iterator[Envelope]:
+        for envelope in messages(6):
+            deadline = time.monotonic() + 5
+            while envelope.key > 1 and not (len(receiver.sessions) > 1 and receiver.sessions[1].commands):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            time.sleep(0.02)  # so that the second connection gets its share
+            yield envelope
+
+    with Receiver(Narrow()) as receiver:
+        notes, outcome = deliver(receiver, slow(), connections=2, timeouts=SHORT)
+        assert len(notes.verdicts) == 6
+        assert outcome.relay_error is None
+
+
+@pipelining
+@pytest.mark.parametrize("took", [True, False])
+def test_gone_at_the_dot_is_unknown_and_never_sent_again(pipelining: bool, took: bool) -> None:
+    class Goes(Script):
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            return Say(None, close=True, take=took) if message.rcpt == "person5@example.com" else None
+
+    with Receiver(Goes(), pipelining=pipelining) as receiver:
+        notes, outcome = deliver(receiver, messages(20))
+        assert outcome.unknown == [5]
+        assert len(notes.verdicts) == 19
+        assert len(receiver.messages) == 19 + took
+
+
+def test_a_server_that_dies_for_good_in_mid_run() -> None:
+    class Dies(Script):
+        def __init__(self) -> None:
+            self.left = 20
+
+        def on_connect(self, session: Session) -> Say | None:
+            return Say(None, close=True) if self.left <= 0 else None
+
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            self.left -= 1
+            return Say(None, close=True, take=True) if self.left <= 0 else None
+
+    with Receiver(Dies()) as receiver:
+        taken = iter(messages(500))
+        notes, outcome = deliver(receiver, taken, connections=4)
+        assert isinstance(outcome.relay_error, RelayUnavailable)
+        assert 1 <= len(outcome.unknown) <= 4
+        assert len(notes.verdicts) == 19
+        assert next(taken).key < 40
+
+
+@pytest.mark.parametrize("reply", ["hello", "300 hm", "250 " + "x" * 5000, "\x00\x80\xff"])
+def test_nonsense_as_the_verdict_is_unknown(reply: str) -> None:
+    class Raves(Script):
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            return Say(reply, take=True) if message.rcpt == "person1@example.com" else None
+
+    with Receiver(Raves()) as receiver:
+        notes, outcome = deliver(receiver, messages(6), timeouts=SHORT)
+        assert outcome.unknown == [1]
+        assert len(notes.verdicts) == 5
+
+
+@pipelining
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("reply", ["hello", "300 hm", None])
+def test_nonsense_or_silence_before_the_body_begins_nothing(pipelining: bool, verb: str, reply: str | None) -> None:
+    class Raves(Script):
+        left = 1
+
+        def on_command(self, session: Session, verb_: str, argument: str) -> Say | None:
+            if verb_ == verb and self.left:
+                self.left -= 1
+                return Say(reply)
+            return None
+
+    with Receiver(Raves(), pipelining=pipelining) as receiver:
+        notes, outcome = deliver(receiver, messages(8), timeouts=SHORT)
+        assert set(notes.codes().values()) == {250}
+        assert not outcome.unknown
+
+
+def test_silence_after_the_dot_is_unknown() -> None:
+    class Stalls(Script):
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            return Say(None, take=True) if message.rcpt == "person2@example.com" else None
+
+    with Receiver(Stalls(), pipelining=False) as receiver:
+        notes, outcome = deliver(receiver, messages(5), timeouts=SHORT)
+        assert outcome.unknown == [2]
+        assert len(notes.verdicts) == 4
+
+
+class StopsReading(Script):
+    """Grants DATA, then reads no more of it; `answer` is said at the same time."""
+
+    def __init__(self, answer: str = "", close: bool = False) -> None:
+        self.answer, self.close = answer, close
+
+    def on_data(self, session: Session, seen: int) -> Say | None:
+        if session.notes.setdefault("said", False):
+            return None
+        session.notes["said"] = True
+        session.transport.pause_reading()
+        return Say(self.answer or None, close=self.close)
+
+
+def test_a_server_that_stops_reading_has_not_got_the_message() -> None:
+    with Receiver(StopsReading()) as receiver:
+        notes, outcome = deliver(receiver, messages(1, 40_000_000), connections=1, timeouts=SHORT)
+        assert outcome.not_begun == [0]
+        assert isinstance(outcome.relay_error, RelayUnavailable)
+        assert not notes.asked, "the end was never near"
+
+
+@pytest.mark.parametrize("close", [True, False])
+@pytest.mark.parametrize("reply", ["552 5.3.4 too much", "451 4.3.1 not now", "421 4.3.2 leaving"])
+def test_an_early_refusal_is_the_verdict(reply: str, close: bool) -> None:
+    with Receiver(StopsReading(reply, close)) as receiver:
+        notes, _ = deliver(receiver, messages(1, 40_000_000), timeouts=SHORT)
+        assert notes.verdicts == {0: (int(reply[:3]), reply[4:])}
+        assert not notes.ended
+
+
+def test_an_early_acceptance_is_none() -> None:
+    with Receiver(StopsReading("250 lovely")) as receiver:
+        notes, outcome = deliver(receiver, messages(1, 40_000_000), timeouts=SHORT)
+        assert not notes.verdicts
+        assert outcome.not_begun == [0]
