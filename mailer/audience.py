@@ -130,20 +130,24 @@ def candidates(session: Session, mailing: Mailing) -> Iterator[Candidate]:
     for person, list_id, reason in session.execute(query):
         language = language_for(tuple(person.languages), person.country)
         skip = Skip(reason) if reason else None if language else Skip.no_edition
-        recipient = Recipient(
-            person.email,
-            person.first_name,
-            person.last_name,
-            person.languages,
-            person.country,
-            person.time_zone,
-            person.role,
-            person.organisation,
-            person.topics,
-            person.attributes,
-        )
-        yield Candidate(recipient, person.id, person.public_id, list_id, language, skip)
+        yield Candidate(recipient_of(person), person.id, person.public_id, list_id, language, skip)
         session.expunge(person)
+
+
+def recipient_of(person: Subscriber) -> Recipient:
+    """A subscriber as a message sees them."""
+    return Recipient(
+        person.email,
+        person.first_name,
+        person.last_name,
+        person.languages,
+        person.country,
+        person.time_zone,
+        person.role,
+        person.organisation,
+        person.topics,
+        person.attributes,
+    )
 
 
 def recipients(session: Session, mailing: Mailing) -> Iterator[tuple[Recipient, str | None]]:

@@ -25,6 +25,17 @@ def find_mailing(session: Session, name: str) -> Mailing:
     return mailing
 
 
+def list_mailings(session: Session) -> list[Mailing]:
+    """All mailings, the newest first."""
+    return list(session.scalars(select(Mailing).order_by(Mailing.id.desc())))
+
+
+def refuse_if_sent(mailing: Mailing) -> None:
+    """Raises Refused for a mailing that `send` would refuse, before anybody spends time on checking it."""
+    if mailing.state != MailingState.draft:
+        raise Refused(f"cannot send {mailing.name!r}: {_why_not(mailing.state)}")
+
+
 def send(session: Session, mailing: Mailing, at: datetime | None = None) -> None:
     """Let a mailing go out, now or at an instant. Raises Refused where it was sent already."""
     _change(

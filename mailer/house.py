@@ -124,6 +124,12 @@ def load_house(session: Session, organisation_id: int) -> House:
     return default_house().model_copy(update={"name": organisation.name} if organisation else {})
 
 
+def shown_house(session: Session) -> House | None:
+    """The house style of the first organisation that has one, None where none was entered."""
+    stored = session.scalar(select(HouseStyle).order_by(HouseStyle.organisation_id).limit(1))
+    return House.model_validate(stored.style) if stored else None
+
+
 def import_house(session: Session, path: Path) -> House:
     """Enter the house style that the YAML file at `path` describes: a new one, or the next version of a known one.
 

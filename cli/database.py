@@ -1,0 +1,47 @@
+"""`broadside db`, and the database as every other command needs it: there, and up to date."""
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from cli.group import commands, example
+from cli.output import say
+from config.errors import Refused
+from config.migrate import is_current, upgrade
+from config.settings import settings
+
+app = commands()
+
+
+@app.command("upgrade", epilog=example("broadside db upgrade"))
+def upgrade_tables() -> None:
+    """Bring the tables up to date; safe to run again. The embedded database does it by itself."""
+    if is_current():
+        say("the database is up to date")
+        return
+    upgrade()
+    say("the database has been brought up to date")
+
+
+def ready() -> None:
+    """See that the tables are there. Raises Refused where a person has to upgrade them."""
+    if is_current():
+        return
+    if settings().database_url:
+        raise Refused("the database is not up to date; run: broadside db upgrade")
+    upgrade()
+
+
+def trouble(error: Exception) -> str | None:
+    """What to tell a person of an error from outside Broadside; None where it is a defect of ours."""
+    if isinstance(error, OperationalError):
+        url = make_url(settings().database)
+        where = (
+            str(url.database) if url.get_backend_name() == "sqlite" else f"{url.host}:{url.port or 5432}/{url.database}"
+        )
+        reason = str(error.orig).strip().split("\n", maxsplit=1)[0].rpartition("failed: ")[2]
+        if url.password:
+            reason = reason.replace(str(url.password), "***")
+        return f"the database {where} cannot be used: {reason}; is it running, and BROADSIDE_DATABASE_URL right?"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return None
