@@ -43,15 +43,15 @@ VIEWS = (
     ("text", "light"),
 )
 COLOURS = 64
-NEAR = 8
+NEAR = 4
 """Of a picture's palette, and how far apart two of them are at least: mails have few, and files stay small."""
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def assembled() -> Iterator[tuple[str, str, EmailMessage]]:
     """(kind, language, message) for every kind and language of the demo."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["BROADSIDE_STATE_DIR"] = folder
+    with tempfile.TemporaryDirectory() as state:
+        os.environ["BROADSIDE_STATE_DIR"] = state
         os.environ["BROADSIDE_PUBLIC_URL"] = "https://lists.impala.example"
         # The settings are read on import, so only now.
         from config.database import transaction  # noqa: PLC0415
@@ -59,6 +59,7 @@ def assembled() -> Iterator[tuple[str, str, EmailMessage]]:
         from mailer.editions import compile_mailing  # noqa: PLC0415
         from mailer.folder import import_folder  # noqa: PLC0415
         from mailer.house import import_house  # noqa: PLC0415
+        from mailer.mailing_file import read_mailing_file  # noqa: PLC0415
         from mailer.models import Media  # noqa: PLC0415
         from mailer.plan.message import MessagePlan  # noqa: PLC0415
         from mailer.recipient import Recipient  # noqa: PLC0415
@@ -69,7 +70,9 @@ def assembled() -> Iterator[tuple[str, str, EmailMessage]]:
         with transaction() as session:
             import_house(session, CONTENT / "house.yaml")
             press = create_list(session, "press", READERS["en"][3])
-            create_list(session, "members", "Members")
+            for name in {name for folder in FOLDERS for name in read_mailing_file(CONTENT / folder).audience.lists}:
+                if name != press.name:
+                    create_list(session, name, name.capitalize())
             for language in ("fr", "ar"):
                 set_title(session, "press", language, READERS[language][3])
             session.flush()
