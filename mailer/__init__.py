@@ -2,3 +2,5 @@
 
 Plain functions over sessions; the queue above calls them with ids.
 """
+
+from mailer import received as _received  # noqa: F401  (adds its rule to the segments' registry)

@@ -159,6 +159,9 @@ def work(rounds: int = 100) -> None:
                 .where(Batch.state == "open", Mailing.state == MailingState.sending)
             ).all()
         if not rows:
+            with transaction() as session:
+                for mailing_id in session.scalars(select(Mailing.id)).all():
+                    control.finish(session, mailing_id)
             return
         for mailing_id, number in rows:
             send_batch(mailing_id, number)

@@ -67,9 +67,10 @@ def claim_batch(mailing_id: int, number: int) -> Claim | None:
             claim_number = _next_number(session)
             witness.check(claim_number)
             batch.claim = claim_number
+            # Also for a claim of nobody: `ledger reconcile` asks what became of each number.
+            path = recorder.file_of(state_dir, claim_number)
+            recorder_of_claim = Recorder(path, claim_number, mailing_id, number, [one.seq for one in due])
             if due:
-                path = recorder.file_of(state_dir, claim_number)
-                recorder_of_claim = Recorder(path, claim_number, mailing_id, number, [one.seq for one in due])
                 batch.state = "claimed"
                 batch.owner = recorder.host_id(state_dir)
                 batch.lease_until = in_seconds(database_time(session), lease.seconds)
@@ -82,7 +83,9 @@ def claim_batch(mailing_id: int, number: int) -> Claim | None:
             recorder_of_claim.close()
         raise
     witness.note(claim_number)
-    if recorder_of_claim is None:
+    if not due:
+        recorder_of_claim.mark_recorded()
+        recorder_of_claim.close()
         return None
     return Claim(claim_number, mailing_id, number, lease, recorder_of_claim, due)
 

@@ -123,6 +123,43 @@ def resolve_late(session: Session, evidence: Evidence) -> int:
     return resolved
 
 
+def write_known(
+    session: Session, mailing_id: int, outcomes: Sequence[Outcome], *, claim: int, relay_id: int | None
+) -> int:
+    """Write outcomes of claims that the database forgot, of deliveries that it takes for unsent; how many."""
+    known = {outcome.seq: outcome for outcome in outcomes}
+    theirs = (
+        Delivery.mailing_id == mailing_id,
+        Delivery.seq.in_(known),
+        Delivery.state.in_([State.queued, State.deferred]),
+    )
+    written = 0
+    for number in session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all():
+        batch = session.scalar(
+            select(Batch).where(Batch.mailing_id == mailing_id, Batch.number == number).with_for_update()
+        )
+        assert batch is not None
+        rows = session.execute(
+            select(Delivery.seq, Delivery.state, Delivery.attempts, Delivery.deferred_since).where(
+                *theirs, Delivery.batch == number
+            )
+        ).all()
+        counts = dict(batch.counts)
+        again = [row.seq for row in rows if row.state == State.deferred]
+        for _ in again:
+            move(counts, State.deferred, State.queued)
+        batch.counts = counts
+        session.execute(
+            update(Delivery)
+            .where(Delivery.mailing_id == mailing_id, Delivery.seq.in_(again))
+            .values(state=State.queued, retry_at=None)
+        )
+        old = {row.seq: (row.attempts, row.deferred_since) for row in rows}
+        _write(session, batch, State.claimed, claim, [known[seq] for seq in old], old, relay_id, recorder_read=True)
+        written += len(old)
+    return written
+
+
 def _write(
     session: Session,
     batch: Batch,

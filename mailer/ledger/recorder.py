@@ -207,6 +207,11 @@ def open_files(state_dir: Path) -> list[Path]:
     return sorted(path for path in folder(state_dir).iterdir() if path.name != "done")
 
 
+def all_files(state_dir: Path) -> list[Path]:
+    """Every recorder that this host still has, recorded or not, oldest claim first."""
+    return sorted([*open_files(state_dir), *(folder(state_dir) / "done").iterdir()], key=lambda path: path.name)
+
+
 def prune(state_dir: Path, before: float) -> int:
     """Remove recorders recorded before the time `before` (seconds since 1970); how many."""
     removed = 0

@@ -1,0 +1,120 @@
+"""After the database went back in time: what the flight recorders tell, brought into it before anything is sent.
+
+A restored backup does not know of the claims made since. Their recorders do, each on the host that made them: what
+they tell is written into the ledger. When the recorder of every missing claim was read, nothing is left to doubt; a
+person may also give up on those that are lost, and then all that may have been sent is `uncertain`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from config.database import transaction
+from config.settings import settings
+from mailer.ledger import recorder, witness
+from mailer.ledger.claims import members
+from mailer.ledger.models import Batch, ClaimCounter, Delivery, Fact
+from mailer.ledger.outcomes import Outcome, outcomes_of, record, write_known
+from mailer.ledger.recorder import Evidence
+from mailer.ledger.states import State
+from mailer.models import Mailing, MailingState
+
+READ = "reconcile"
+"""The fact that remembers which claims' recorders were read, on whatever host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a run of `reconcile` found: numbers of claims and deliveries."""
+
+    claims: int
+    """Claims that the database did not know."""
+    missing: int
+    """Of these, how many recorders nobody has read yet; 0 means that sending goes on."""
+    resolved: int
+    uncertain: int
+
+
+def reconcile(*, give_up: bool = False) -> Reconciled:
+    """Replay this host's recorders; go on when none is missing, or when a person gives up on the missing ones."""
+    files = {int(path.name, 16): path for path in recorder.all_files(settings().state_dir)}
+    with transaction() as session:
+        known = session.scalar(select(ClaimCounter.value).where(ClaimCounter.id == 1).with_for_update()) or 0
+        highest = witness.seen()
+        if known >= highest:
+            return Reconciled(0, 0, 0, 0)
+        resolved = _end_claims_in_hand(session, files)
+        read = set(_claims_read(session))
+        for claim in sorted(set(files) - read):
+            evidence = recorder.read(files[claim]) if known < claim <= highest else None
+            if evidence is not None:
+                resolved += _apply(session, evidence)
+                read.add(claim)
+        missing = len(set(range(known + 1, highest + 1)) - read)
+        uncertain = 0
+        if missing and not give_up:
+            session.merge(Fact(name=READ, value={"claims": sorted(read)}))
+        else:
+            if missing:
+                uncertain = _doubt_the_rest(session)
+            session.execute(update(ClaimCounter).where(ClaimCounter.id == 1).values(value=highest))
+            session.merge(Fact(name=READ, value={"claims": []}))
+        _close_empty_batches(session)
+    return Reconciled(highest - known, 0 if give_up else missing, resolved, uncertain)
+
+
+def _claims_read(session: Session) -> list[int]:
+    fact = session.get(Fact, READ)
+    return list(fact.value["claims"]) if fact else []
+
+
+def _end_claims_in_hand(session: Session, files: dict[int, Path]) -> int:
+    """Batches that were in hand when the backup was made: what became of them their recorders know."""
+    resolved = 0
+    for batch in session.scalars(select(Batch).where(Batch.state == "claimed")).all():
+        evidence = recorder.read(files[batch.claim]) if batch.claim in files else None
+        if evidence is not None:
+            outcomes = outcomes_of(evidence)
+            relay_id = evidence.relay_id
+            record(session, batch.mailing_id, batch.number, batch.claim, outcomes, relay_id=relay_id)
+            resolved += len(outcomes)
+    return resolved
+
+
+def _apply(session: Session, evidence: Evidence) -> int:
+    """Write what an unknown claim did into deliveries that the database still takes for unsent; how many."""
+    mailing = session.get(Mailing, evidence.mailing_id)
+    if mailing is None:
+        return 0
+    if mailing.state in (MailingState.draft, MailingState.scheduled, MailingState.freezing):
+        # It was frozen and sent after the backup was made. Whom it reached only the recorders know; it must not
+        # go to everybody again.
+        mailing.state = MailingState.cancelled
+        mailing.pause_reason = "it was being sent when the database went back in time"
+        return 0
+    return write_known(session, mailing.id, outcomes_of(evidence), claim=evidence.claim, relay_id=evidence.relay_id)
+
+
+def _doubt_the_rest(session: Session) -> int:
+    """Call uncertain whatever a lost recorder may have sent: all that is queued or deferred in an active mailing."""
+    active = (MailingState.sending, MailingState.paused)
+    batches = session.scalars(
+        select(Batch).join(Mailing, Mailing.id == Batch.mailing_id).where(Mailing.state.in_(active)).with_for_update()
+    ).all()
+    number = 0
+    for batch in batches:
+        seqs = session.scalars(
+            select(Delivery.seq).where(members(batch), Delivery.state.in_([State.queued, State.deferred]))
+        ).all()
+        reason = "the database went back in time, and the recorder is lost"
+        doubts = [Outcome(seq, State.uncertain, reason=reason) for seq in seqs]
+        number += write_known(session, batch.mailing_id, doubts, claim=batch.claim, relay_id=None)
+    return number
+
+
+def _close_empty_batches(session: Session) -> None:
+    for batch in session.scalars(select(Batch).where(Batch.state == "open")).all():
+        if not batch.counts.get(State.queued):
+            batch.state = "done"
