@@ -1,10 +1,12 @@
 """The demo itself, in an environment that `cli.demo` has made: set up, send, watch, and say what happened."""
 
 import json
+import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,12 +19,12 @@ from cli import demo_office
 from cli.demo import REMEDY, empty
 from cli.findings import show_findings
 from cli.output import REFUSED, count, facts, fail, out, say, warn
-from cli.part import local_inbox, local_web
+from cli.part import local_inbox
 from cli.up import Office, hold
 from cli.watching import Look
 from config.database import reading, transaction
 from config.errors import BroadsideError, Refused, Unavailable
-from config.settings import PREFIX, settings
+from config.settings import PREFIX, Settings, settings
 from mailer import control
 from mailer.check import check_mailing
 from mailer.ledger import reports
@@ -32,6 +34,7 @@ from tasks.asking import ask_for_work
 
 NAME = demo_office.SENT
 LOG = "demo.log"
+SCRIPT = "settings.sh"
 LOOK_EVERY = 0.1
 """Seconds between looks at a mailing that goes out."""
 TELL_EVERY = 2.0
@@ -68,9 +71,10 @@ class Demo:
     def run(self, *, once: bool) -> int:
         """Start every part, do everything, end every part; an exit status."""
         began = time.monotonic()
-        with self.office:
+        with ExitStack() as running:
             try:
-                mailing_id = self._prepare()
+                on_lists = self._start(running)
+                mailing_id = self._prepare(on_lists)
                 self._send(mailing_id)
                 self._sum_up(mailing_id, time.monotonic() - began)
                 if not once:
@@ -82,11 +86,18 @@ class Demo:
                 say("ending")
         return self.office.status if self.agreed else REFUSED
 
-    def _prepare(self) -> int:
+    def _start(self, running: ExitStack) -> dict[str, int]:
+        """Start every part, to run until the end of `running`; how many people are on each list's file."""
         with self._step("up", "Redis, database, workers, beat, public pages and inbox are up"):
+            running.enter_context(self.office)
             on_lists = demo_office.lay_out(self.folder, self.people)  # while they start
             if not self.office.wait_until_ready():
                 raise Ended
+        say(f"  the mail will arrive at {local_inbox(settings())}", "bold")
+        return on_lists
+
+    def _prepare(self, on_lists: dict[str, int]) -> int:
+        """Set up the press office and bring in the op-ed; its id."""
         with self._step("house import house.yaml", "IMPALA: its address, its colours, its words about itself"):
             demo_office.enter_house(self.folder)
         with self._step('list create members --title "IMPALA members"  # and so on', "members, press, policy"):
@@ -151,18 +162,18 @@ class Demo:
         say(f"{seconds:.0f} seconds from start to here.")
 
     def _invite(self) -> None:
-        chosen = settings()
+        """Say where to look and what to try."""
         say()
         facts(
             {
-                "look at the mail": local_inbox(chosen),
-                "public pages": f"{local_web(chosen)} (follow a mail's link to unsubscribe)",
-                "try commands": f"cd {self.folder}; export {PREFIX}STATE_DIR=$PWD",
+                "look at the mail": local_inbox(settings()),
+                "way out": "the last link of a mail; it leads to the public pages on this machine",
+                "try commands": f". {shlex.quote(str(write_script(self.folder)))}",
                 "such as": f"broadside mailing send {demo_office.DRAFT} --wait",
             }
         )
         say()
-        say("It all stays up until Ctrl-C.")
+        say("Everything stays up until Ctrl-C.")
 
     @contextmanager
     def _step(self, command: str, result: str) -> Iterator[None]:
@@ -178,6 +189,18 @@ class Demo:
     def _go_on(self) -> None:
         if self.office.ending.asked:
             raise Ended
+
+
+def write_script(folder: Path) -> Path:
+    """Write what makes a shell speak to the demo, and to nothing that it was set to speak to before; its path."""
+    ours = {f"{PREFIX}{name.upper()}": os.environ.get(f"{PREFIX}{name.upper()}") for name in Settings.model_fields}
+    lines = [
+        f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}" for name, value in ours.items()
+    ]
+    lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
+    path = folder / SCRIPT
+    path.write_text("\n".join([*lines, ""]))
+    return path
 
 
 def received_by_inbox() -> int:

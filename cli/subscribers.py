@@ -26,7 +26,7 @@ Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's em
     "import",
     epilog=example(
         "broadside subscribers import a.csv --list press --basis consent --source form",
-        "broadside subscribers import b.csv --list members --basis membership \\\n    --source CRM --map Courriel=email",
+        "broadside subscribers import b.csv --list members --basis membership \\\n  --source CRM --map Courriel=email",
     ),
 )
 def import_(
@@ -153,7 +153,9 @@ def unsubscribe(
 )
 def suppress(
     address: Address,
-    reason: Annotated[Reason, typer.Option(metavar="REASON", help="objection, complaint, erasure or hard bounce.")] = Reason.objection,
+    reason: Annotated[
+        Reason, typer.Option(metavar="REASON", help="objection, complaint, erasure or hard bounce.")
+    ] = Reason.objection,
     purpose: Annotated[str, typer.Option(help="Only mail of lists with this purpose; all mail if left out.")] = "",
     lift: Annotated[bool, typer.Option("--lift", help="The other way: let the address have mail again.")] = False,
 ) -> None:

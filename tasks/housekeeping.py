@@ -22,12 +22,13 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 2.0
 """Seconds between looks for work."""
 TIDY_EVERY = 3600.0
+"""Seconds between tidyings; beat asks more often, because it counts from its own start."""
 KEEP_RECORDERS = 24 * 3600.0
 """Seconds for which a recorder that was recorded is kept."""
 
 app.conf.beat_schedule = {
     "look for work": {"task": "look_for_work", "schedule": LOOK_EVERY, "options": {"queue": HOUSEKEEPING}},
-    "tidy": {"task": "tidy", "schedule": TIDY_EVERY, "options": {"queue": HOUSEKEEPING}},
+    "tidy": {"task": "tidy", "schedule": TIDY_EVERY / 12, "options": {"queue": HOUSEKEEPING}},
 }
 
 
@@ -42,6 +43,8 @@ def look_for_work(now: bool = False) -> None:
 @app.task(name="tidy")
 def tidy() -> None:
     """Remove what is kept for a day."""
+    if not my_turn("tidy", TIDY_EVERY):
+        return
     recorder.prune(settings().state_dir, time.time() - KEEP_RECORDERS)
 
 

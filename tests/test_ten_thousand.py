@@ -193,4 +193,5 @@ def _language_by_hand(recipient: Recipient) -> str:
     for language in recipient.languages:
         if language.partition("-")[0] in ("en", "fr", "ar"):
             return language.partition("-")[0]
-    return {"FR": "fr", "GB": "en", "IE": "en", "US": "en"}.get(recipient.country, "en")
+    only = {"FR": "fr", "GB": "en", "US": "en", "EG": "ar", "JO": "ar", "LB": "ar", "TN": "ar"}
+    return only.get(recipient.country, "en")

@@ -50,7 +50,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return "true" if value else ""  # what is printed of `{{ "AI" in topics and first_name }}`
     if isinstance(value, (list, tuple)):
         return ", ".join(as_text(item) for item in value)
     if isinstance(value, (date, datetime, time)):

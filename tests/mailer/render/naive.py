@@ -46,6 +46,8 @@ class Words:
         self.values: list[str] = []
 
     def word(self, value: Any) -> str:
+        if value is False:
+            value = ""
         text = ", ".join(value) if isinstance(value, list) else str(value)
         self.values.append(text)
         return f"standin{len(self.values) - 1:04d}x"
@@ -74,7 +76,7 @@ def naive_document(
     clean = nh3.clean(markdown, link_rel=None)
     edition = {"language": "en", "direction": "ltr", "subject": subject, "preheader": "", "author": None, "terms": ""}
     edition |= {"links": [], "headline": engine.from_string(front["headline"]).render(values)}
-    kind = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), autoescape=True, trim_blocks=True)
+    kind = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), autoescape=True, keep_trailing_newline=True)
     html = kind.get_template("email/note/message.html").render(
         edition=edition,
         body=Markup(clean),
