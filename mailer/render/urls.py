@@ -34,7 +34,7 @@ def encode_places(url: str, tokens: Tokens, link: Place = Place.link) -> str:
     for token, _, match in found:
         place = Place.here
         if token.role == Role.expression:
-            place = Place.here
+            place = Place.path if match.start() < query else Place.query
         words += [url[at : match.start()], tokens.word(token, place)]
         at = match.end()
     return "".join([*words, url[at:]])
