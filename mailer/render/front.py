@@ -17,6 +17,7 @@ from mailer.render.markdown import to_html
 from mailer.render.text import body_text
 from mailer.render.tokens import Tokens
 
+_LINK = re.compile(r"https?://\S|mailto:\S|tel:\S")
 _SPACES = re.compile(r"[ \t\r\n]+")
 """Not the no-break space, which French puts before a colon."""
 
@@ -76,6 +77,8 @@ class Front:
             if words not in self._media:
                 raise self._refusal(str(Unknown("picture", words, self._media)), where)
             return words, words
+        if field.link and not _LINK.match(words.strip()):
+            raise self._refusal("this is a link; write all of it, like https://example.org/page", where)
         line = self._tokens.write(_SPACES.sub(" ", words).strip(" \t\r\n"), field=where, line=None).text
         return line, line
 

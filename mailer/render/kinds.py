@@ -19,13 +19,15 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
 class Field(BaseModel):
-    """One key of the front matter: a text, a text in Markdown, a picture's file name, a group of keys, or a list."""
+    """One key of the front matter: a text, a text in Markdown, a picture's file name, a link, a group, or a list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     required: bool = False
     markdown: bool = False
     picture: bool = False
+    link: bool = False
+    """A whole URL: https, http, mailto or tel."""
     fields: dict[str, "Field"] = {}
     """Of a group."""
     items: "Field | None" = None

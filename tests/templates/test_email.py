@@ -8,6 +8,7 @@ import pytest
 import yaml
 from lxml import html as lxml_html
 
+from config.errors import Refused
 from mailer.colours import PAIRS, contrast
 from mailer.house import House, Logo
 from mailer.mailing_file import read_mailing_file
@@ -143,6 +144,12 @@ def test_what_is_left_out_leaves_no_empty_place() -> None:
     _, page, text = shown(edition("fair-access", "en", action=None, dates=None))
     for words in ("What you can do", "Next dates"):
         assert words not in page.text_content() and words not in text
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "impala.example/page", "data:text/html,x", "//impala.example"])
+def test_a_button_leads_to_a_whole_link(link: str) -> None:
+    with pytest.raises(Refused, match=r"action\.link.*https://"):
+        edition("fair-access", "en", action={"text": "Go", "label": "Go", "link": link})
 
 
 def test_a_logo_stands_in_the_masthead_with_its_name_for_those_who_do_not_see_it() -> None:
