@@ -6,6 +6,7 @@ from sqlalchemy import and_, case, delete, func, insert, literal, null, select, 
 from sqlalchemy.orm import Session
 
 from config.database import database_time, transaction
+from config.errors import Refused
 from config.settings import settings
 from mailer.audience import audience
 from mailer.editions import store_editions
@@ -22,6 +23,7 @@ def freeze(mailing_id: int) -> int | None:
     """Freeze a mailing that is due and begin sending it: how many batches, or None where another did it already.
 
     All in one commit. If the process dies before, the mailing stays `freezing` and is frozen by whoever looks next.
+    A mailing that cannot be made any more (a list was removed, a text changed) goes back to its author.
     """
     with transaction() as session:
         session.execute(
@@ -29,18 +31,34 @@ def freeze(mailing_id: int) -> int | None:
             .where(Mailing.id == mailing_id, Mailing.state == MailingState.scheduled)
             .values(state=MailingState.freezing)
         )
-    with transaction() as session:
-        mailing = session.get(Mailing, mailing_id, with_for_update=True)
-        if mailing is None or mailing.state != MailingState.freezing:
-            return None
-        editions = store_editions(session, mailing)
-        _choose_editions(session, mailing, list(editions))
-        _insert_deliveries(session, mailing)
-        session.execute(delete(EditionChoice).where(EditionChoice.mailing_id == mailing.id))
-        batches = _insert_batches(session, mailing)
-        mailing.state = MailingState.sending
-        mailing.started_at = database_time(session)
-    log.info("mailing %d is frozen in %d batches", mailing_id, batches)
+    try:
+        with transaction() as session:
+            batches = _freeze(session, mailing_id)
+    except Refused as error:
+        log.warning("mailing %d cannot be sent and is a draft again: %s", mailing_id, error)
+        with transaction() as session:
+            session.execute(
+                update(Mailing)
+                .where(Mailing.id == mailing_id, Mailing.state == MailingState.freezing)
+                .values(state=MailingState.draft, pause_reason=str(error))
+            )
+        return None
+    if batches is not None:
+        log.info("mailing %d is frozen in %d batches", mailing_id, batches)
+    return batches
+
+
+def _freeze(session: Session, mailing_id: int) -> int | None:
+    mailing = session.get(Mailing, mailing_id, with_for_update=True)
+    if mailing is None or mailing.state != MailingState.freezing:
+        return None
+    editions = store_editions(session, mailing)
+    _choose_editions(session, mailing, list(editions))
+    _insert_deliveries(session, mailing)
+    session.execute(delete(EditionChoice).where(EditionChoice.mailing_id == mailing.id))
+    batches = _insert_batches(session, mailing)
+    mailing.state = MailingState.sending
+    mailing.started_at = database_time(session)
     return batches
 
 

@@ -128,7 +128,9 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
     outcomes = outcomes_of(claim.recorder.evidence()) + turn.failed
     if result.relay_error is not None:
         outcomes += _relay_is_down(claim, route, str(result.relay_error), {outcome.seq for outcome in outcomes})
-    elif outcomes:
+    else:
+        if turn.may_go_on():
+            outcomes += [_broken(claim.due[key]) for key in result.not_begun]
         with transaction() as session:
             relays.mark_up(session, route.id)
     if turn.broken:
@@ -155,6 +157,11 @@ def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) ->
         for due in claim.due
         if due.seq not in decided
     ]
+
+
+def _broken(due: Due) -> Outcome:
+    """A message that breaks every connection it is announced on, while others go through: it waits its turn."""
+    return Outcome(due.seq, State.deferred, reason="the relay closed every connection on which it was announced")
 
 
 def _pause(session: Session, mailing: Mailing, reason: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kombu import Connection
 from redis import Redis
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from config.database import reading
 from mailer.ledger.models import Batch
@@ -38,18 +38,27 @@ def hint(batches: Iterable[tuple[int, int]]) -> int:
     return len(hinted)
 
 
+def hint_mailing(mailing_id: int) -> int:
+    """Hint at all of a mailing that waits: it was frozen, resumed or is tried again just now."""
+    return hint(_open_batches(Batch.mailing_id == mailing_id))
+
+
 def hint_forgotten() -> int:
     """Hint at every open batch of a lane whose queue is empty: a queue that was lost loses nothing."""
     with app.connection_for_read() as connection:
-        empty = {queue: not waiting(connection, queue) for queue in (URGENT, BULK)}
+        empty = [lane == URGENT for lane in (URGENT, BULK) if not waiting(connection, lane)]
+    return hint(_open_batches(Mailing.urgent.in_(empty))) if empty else 0
+
+
+def _open_batches(condition: ColumnElement[bool]) -> list[tuple[int, int]]:
     with reading() as session:
         rows = session.execute(
-            select(Batch.mailing_id, Batch.number, Mailing.urgent)
+            select(Batch.mailing_id, Batch.number)
             .join(Mailing, Mailing.id == Batch.mailing_id)
-            .where(Batch.state == "open", Mailing.state == MailingState.sending)
+            .where(Batch.state == "open", Mailing.state == MailingState.sending, condition)
             .order_by(Batch.mailing_id, Batch.number)
-        ).all()
-    return hint([(row.mailing_id, row.number) for row in rows if empty[URGENT if row.urgent else BULK]])
+        )
+        return [(row.mailing_id, row.number) for row in rows]
 
 
 def waiting(connection: Connection, queue: str) -> int:

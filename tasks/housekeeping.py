@@ -15,7 +15,7 @@ from mailer.ledger import deferrals, recorder, recovery
 from mailer.ledger.models import Batch, PeriodicRun
 from mailer.models import Mailing, MailingState
 from tasks.app import HOUSEKEEPING, app
-from tasks.delivery import hint, hint_forgotten
+from tasks.delivery import hint, hint_forgotten, hint_mailing
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,8 @@ def tidy() -> None:
 def do_what_is_due() -> None:
     """Freeze, recover, regroup, settle what was cancelled, finish, and hint at what nobody holds."""
     for mailing_id in control.due_mailings():
-        freeze(mailing_id)
+        if freeze(mailing_id):
+            hint_mailing(mailing_id)
     recovered = recovery.recover_host() + recovery.expire_claims()
     made = deferrals.regroup_due()
     _settle_cancelled()

@@ -47,7 +47,7 @@ def sent_by_language(session: Session, mailing_id: int) -> dict[str, int]:
         .group_by(Edition.language)
         .order_by(number.desc(), Edition.language)
     )
-    return dict(rows.tuples().all())
+    return {row.language: row.number for row in rows}
 
 
 def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> Iterator[dict[str, Any]]:
