@@ -177,18 +177,19 @@ def test_two_relays_share_and_one_may_die(tmp_path: Path, monkeypatch: pytest.Mo
     assert states(mailing_id) == {"sent": 80}
 
 
+class DiesOnce(Script):
+    died = False
+
+    def on_message(self, session: Session, message: Received) -> Say | None:
+        if message.rcpt == "reader4@example.org" and not self.died:
+            self.died = True
+            return Say(None, close=True, take=True)
+        return None
+
+
 def test_a_connection_that_dies_after_the_dot_is_uncertain_and_a_person_may_retry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class DiesOnce(Script):
-        died = False
-
-        def on_message(self, session: Session, message: Received) -> Say | None:
-            if message.rcpt == "reader4@example.org" and not self.died:
-                self.died = True
-                return Say(None, close=True, take=True)
-            return None
-
     open_office(10)
     with Receiver(script=DiesOnce()) as receiver:
         use(receiver, monkeypatch)
@@ -229,3 +230,46 @@ def test_cancel_and_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert len(receiver.messages) == 40
     assert states(mailing_id) == {"sent": 40, "skipped": 20}
     assert mailing_state(mailing_id) == "cancelled"
+
+
+def test_a_mailing_may_resend_what_is_uncertain_with_the_same_message_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_office(10)
+    with Receiver(script=DiesOnce()) as receiver:
+        use(receiver, monkeypatch)
+        mailing = write_folder(tmp_path / "value-gap")
+        with (mailing / "mailing.yaml").open("a") as file:
+            file.write("on_uncertain: resend\n")
+        mailing_id = send_mailing(mailing)
+        while mailing_state(mailing_id) != "finished":
+            work()
+        twice = [message for message in receiver.messages if message.rcpt == "reader4@example.org"]
+        ids = {email.message_from_bytes(message.content)["Message-ID"] for message in twice}
+    assert len(twice) == 2
+    assert len(ids) == 1
+    assert states(mailing_id) == {"sent": 10}
+
+
+def test_a_message_that_cannot_be_made_fails_and_pauses_its_mailing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_office(10)
+    with transaction() as session:
+        # Longer than any message may be; the check would have seen it, but this mailing was not checked.
+        session.execute(
+            update(Subscriber).where(Subscriber.email == "reader4@example.org").values(last_name="x" * 3_000_000)
+        )
+    with Receiver() as receiver:
+        use(receiver, monkeypatch)
+        text = "---\nsubject: A\npreheader: B\nheadline: C\nstandfirst: D\nauthor: {name: E, role: F}\n---\n{{ last_name }}\n"
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap", en_md=text))
+        work()
+        assert mailing_state(mailing_id) == "paused"
+        assert states(mailing_id)["failed"] == 1
+        assert "reader4@example.org" not in received(receiver)
+        with transaction() as session:
+            control.resume(session, session.get_one(Mailing, mailing_id))
+        work()
+        assert states(mailing_id) == {"sent": 9, "failed": 1}
+        assert set(received(receiver).values()) == {1}
