@@ -87,9 +87,9 @@ class Settings(BaseSettings):
 
     state_dir: Path = Path("state")
     """A folder on a local disk, kept between runs: keys, flight recorder, and in a small set-up the database."""
-    database_url: str = ""
+    database_url: Annotated[str, Field(repr=False)] = ""
     """postgresql://... or sqlite:///path; empty: SQLite in the state folder."""
-    redis_url: str = ""
+    redis_url: Annotated[str, Field(repr=False)] = ""
     """redis://...; empty: a Redis of our own, started by `broadside up`."""
     smtp_url: Annotated[tuple[RelayUrl, ...], NoDecode, BeforeValidator(_relays)] = ()
     """One or several relays separated by spaces; empty: the local inbox."""

@@ -92,7 +92,10 @@ def test_a_sound_mailing_has_nothing_to_report(folder: Path) -> None:
         ("XXX euro", "en.md, line 6: 'XXX' looks like a blank"),
         ("Dear {first_name}", "en.md, line 6: '{first_name}' looks like braces"),
         ("Dear }}", "en.md, line 6: '}}' looks like braces"),
-        ("{{ attributes.citty }}", "en.md: nobody in the audience has the attribute 'citty'; did you mean 'city'?"),
+        (
+            "{{ attributes.citty }}",
+            "en.md, line 6: nobody in the audience has the attribute 'citty'; did you mean 'city'?",
+        ),
         ('{{ "soon"|date }}', "en.md: for 2 readers, among them"),
     ],
 )

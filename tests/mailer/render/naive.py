@@ -75,7 +75,7 @@ def naive_document(
     markdown = MarkdownIt("commonmark", {"html": True}).render(engine.from_string(body).render(values))
     clean = nh3.clean(markdown, link_rel=None)
     edition = {"language": "en", "direction": "ltr", "subject": subject, "preheader": "", "author": None, "terms": ""}
-    edition |= {"links": [], "headline": engine.from_string(front["headline"]).render(values)}
+    edition |= {"links": [], "site": "", "headline": engine.from_string(front["headline"]).render(values)}
     kind = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), autoescape=True, keep_trailing_newline=True)
     html = kind.get_template("email/note/message.html").render(
         edition=edition,

@@ -195,6 +195,7 @@ def test_the_front_matter_is_the_recipients_level_too(templates: Path) -> None:
         "author": {"name": "A. {{ last_name }}"},
         "terms": "*Free* for {{ country }}",
         "links": [{"label": "Chart {{ country }}", "picture": "chart.png"}],
+        "site": "https://example.org/{{ last_name }}/?c={{ country }}",
     }
     edition = build(templates, "x", front=front)
     html, text = show(edition, ANNA), show(edition, ANNA, "text")
@@ -205,6 +206,8 @@ def test_the_front_matter_is_the_recipients_level_too(templates: Path) -> None:
     assert "<h1>Hello <bdi>Ek</bdi></h1>" in html and "Hello \u2068Ek\u2069" in text
     assert "A. <bdi>Ek</bdi>" in html
     assert "<em>Free</em> for <bdi>SE</bdi>" in html and "Free for \u2068SE\u2069" in text
+    assert 'href="https://example.org/Ek/?c=SE"' in html
+    assert "\nhttps://example.org/Ek/?c=SE\n" in text, "no isolation marks in a link"
     assert f'src="cid:{edition.pictures[0].cid}" alt="Chart SE"' in html
     assert [picture.filename for picture in edition.pictures] == ["chart.png"]
 
@@ -284,6 +287,8 @@ def test_a_condition_in_the_middle_of_nothing_does_not_vanish(templates: Path) -
         ("{{ first_name|uper }}", 1, "did you mean 'upper'"),
         ("{{ first_name|default(last_name) }}", 1, "plain texts"),
         ("{{ first_name|join(',', attribute='x') }}", 1, "brackets"),
+        ('a{% if role == "jurnalist" %}b{% endif %}', 1, "no role named 'jurnalist'; did you mean 'journalist'"),
+        ('{{ 1 if role in ["member", "pres"] else 2 }}', 1, "no role named 'pres'"),
         ("{{ first_name is odd }}", 1, "is odd"),
         ("{{ attributes }}", 1, "name one"),
         ("{{ loop.index }}", 1, "inside a `for`|not possible"),
@@ -344,6 +349,8 @@ def test_what_is_refused_names_file_line_and_reason(templates: Path, body: str, 
         ({"terms": "![x](no.png)"}, "terms", "no picture named"),
         ({"links": [{"label": "a", "picture": "cart.png"}]}, "links.1.picture", "did you mean 'chart.png'"),
         ({"links": "x"}, "links", "list"),
+        ({"site": "www.example.org"}, "site", "all of it"),
+        ({"site": "https://{{ country }}.example.org"}, "site", "host"),
         ({"terms": "{% if role %}\n\nb\n\n{% endif"}, "terms", "cannot read"),
     ],
 )

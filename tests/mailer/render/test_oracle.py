@@ -78,7 +78,7 @@ def inline(draw: st.DrawFn, depth: int = 1) -> str:
 def blocks(draw: st.DrawFn, depth: int = 2) -> str:
     parts = []
     for _ in range(draw(st.integers(1, 3))):
-        kind = draw(st.sampled_from(["p", "h", "quote", "ul", "ol", "for", "if"]))
+        kind = draw(st.sampled_from(["p", "h", "quote", "ul", "ol", "for", "if", "line"]))
         if kind == "p":
             parts.append(draw(inline()))
         elif kind == "h":
@@ -96,10 +96,13 @@ def blocks(draw: st.DrawFn, depth: int = 2) -> str:
             parts.append(
                 f"{{% for t in topics %}}\n- {{{{ loop.index }}}} {{{{ t }}}} {draw(inline())}\n{{% endfor %}}"
             )
+        elif kind == "line":
+            mark = draw(st.sampled_from(["", "## ", "> ", "- "]))
+            parts.append(f"{{% if {draw(CONDITIONS)} %}}{mark}{draw(inline())}{{% endif %}}")
         elif depth:
             other = f"\n\n{{% else %}}\n\n{draw(blocks(depth=depth - 1))}" if draw(st.booleans()) else ""
             parts.append(f"{{% if {draw(CONDITIONS)} %}}\n\n{draw(blocks(depth=depth - 1))}{other}\n\n{{% endif %}}")
-        # Two lists of one kind in a row are one in Markdown; the comment's place keeps them apart for both.
+        # Two lists of one kind in a row are one in Markdown; words keep them apart.
         parts.append(draw(WORDS))
     return "\n\n".join(parts)
 

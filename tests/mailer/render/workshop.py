@@ -19,6 +19,7 @@ fields:
   headline: {required: true}
   author: {fields: {name: {required: true}, role: {}}}
   terms: {markdown: true}
+  site: {link: true}
   links: {items: {fields: {label: {}, picture: {picture: true}}}}
 """
 STYLE = """
@@ -41,6 +42,7 @@ HTML = """<!DOCTYPE html>
 <div id="body">{{ body }}</div>
 <div id="terms">{{ edition.terms }}</div>
 {% for link in edition.links %}<img src="{{ picture(link.picture) }}" alt="{{ link.label }}">{% endfor %}
+{% if edition.site %}<a href="{{ edition.site }}">Site</a>{% endif %}
 <p>{{ _("Unsubscribe") }} <a href="{{ slots.unsubscribe_url }}">{{ slots.email }}, {{ slots.list_title }}</a></p>
 </td></tr></table>
 </body></html>
@@ -50,6 +52,8 @@ TEXT = """{{ edition.headline }}
 {{ body }}
 
 {{ edition.terms }}
+
+{{ edition.site }}
 
 {{ slots.email }} {{ slots.list_title }}
 {{ slots.unsubscribe_url }}
