@@ -35,12 +35,12 @@ def trouble(error: Exception) -> str | None:
     """What to tell a person of an error from outside Broadside; None where it is a defect of ours."""
     if isinstance(error, OperationalError):
         url = make_url(settings().database)
-        where = (
-            str(url.database) if url.get_backend_name() == "sqlite" else f"{url.host}:{url.port or 5432}/{url.database}"
-        )
         reason = str(error.orig).strip().split("\n", maxsplit=1)[0].rpartition("failed: ")[2]
         if url.password:
             reason = reason.replace(str(url.password), "***")
+        if url.get_backend_name() == "sqlite":
+            return f"the database {url.database} cannot be used: {reason}"
+        where = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
         return f"the database {where} cannot be used: {reason}; is it running, and BROADSIDE_DATABASE_URL right?"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"

@@ -55,11 +55,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: It
     out.print(grid)
 
 
-def facts(rows: Mapping[str, object]) -> None:
-    """Names and values, one pair a line; what is empty is left out."""
+def facts(rows: Mapping[str, object], *, right: bool = False) -> None:
+    """Names and values, one pair a line; what is empty is left out. `right` for numbers."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
+    grid.add_column(overflow="fold", justify="right" if right else "left")
     for name, value in rows.items():
         if value not in ("", None, [], ()):
             grid.add_row(name, plain(value))

@@ -36,11 +36,12 @@ def show_report(summed: dict[str, Any], pause_reason: str = "") -> None:
     """A report on the screen."""
     paused = f", paused: {pause_reason}" if pause_reason else ""
     say(f"{summed['mailing']}: {summed['state']}{paused}", "bold")
-    facts({"recipients": f"{summed['recipients']:,}"})
-    facts({f"  {state}": f"{number:,}" for state, number in summed["deliveries"].items()})
+    numbers = {"recipients": summed["recipients"]}
+    numbers |= {f"  {state}": number for state, number in summed["deliveries"].items()}
     if summed["skipped"]:
-        facts({"left out": f"{sum(summed['skipped'].values()):,}"})
-        facts({f"  {reason}": f"{number:,}" for reason, number in summed["skipped"].items()})
+        numbers["left out"] = sum(summed["skipped"].values())
+        numbers |= {f"  {reason}": number for reason, number in summed["skipped"].items()}
+    facts({name: f"{number:,}" for name, number in numbers.items()}, right=True)
 
 
 @app.command(

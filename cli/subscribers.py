@@ -65,7 +65,7 @@ def import_(
         write_json(dict(counts))
     else:
         say(f"{count(counts['read'], 'row')} read from {file.name} for the list {list_name}")
-        facts({name.replace("_", " "): f"{number:,}" for name, number in counts.items() if name != "read"})
+        facts({name.replace("_", " "): f"{number:,}" for name, number in counts.items() if name != "read"}, right=True)
         if counts["kept_out"]:
             say("kept out: they unsubscribed or are suppressed, and a file does not bring them back")
         if counts["rejected"]:

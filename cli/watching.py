@@ -54,6 +54,7 @@ class Look:
     _changed: float = field(default_factory=time.monotonic)
     _began: tuple[float, int] | None = None
     _warned: bool = False
+    _last_looks: int = 5
 
     def __post_init__(self) -> None:
         self._bar = Progress(
@@ -86,6 +87,9 @@ class Look:
         self._mind_the_workers()
         if self.state in {MailingState.scheduled, MailingState.freezing}:
             return True
+        if self.state == MailingState.sending and not self.waiting and not self.counts[State.deferred]:
+            self._last_looks -= 1  # whoever sent the last batch ends the mailing a moment after
+            return self._last_looks > 0
         return self.state == MailingState.sending and self.waiting > 0
 
     def shown(self) -> RenderableType:
@@ -145,4 +149,4 @@ class Look:
             self._changed = time.monotonic()
         elif not self._warned and time.monotonic() - self._changed > PATIENCE:
             self._warned = True
-            warn("no worker is running: start one with `broadside worker`, and the clock with `broadside beat`")
+            warn("no worker is running: start one with `broadside worker`, or everything with `broadside up`")
