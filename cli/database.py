@@ -5,9 +5,11 @@ from sqlalchemy.exc import OperationalError
 
 from cli.group import commands, example
 from cli.output import say
+from config.database import transaction
 from config.errors import Refused
 from config.migrate import is_current, upgrade
 from config.settings import settings
+from mailer.installation import check_keys
 
 app = commands()
 
@@ -23,12 +25,13 @@ def upgrade_tables() -> None:
 
 
 def ready() -> None:
-    """See that the tables are there. Raises Refused where a person has to upgrade them."""
-    if is_current():
-        return
-    if settings().database_url:
-        raise Refused("the database is not up to date; run: broadside db upgrade")
-    upgrade()
+    """See that tables and keys are those of this installation. Raises Refused where a person has to act."""
+    if not is_current():
+        if settings().database_url:
+            raise Refused("the database is not up to date; run: broadside db upgrade")
+        upgrade()
+    with transaction() as session:
+        check_keys(session)
 
 
 def trouble(error: Exception) -> str | None:

@@ -22,6 +22,7 @@ GROUPS = (
     Group("subscribers", "cli.subscribers", "People: bring them in, look them up, let them go."),
     Group("segment", "cli.segments", "Saved filters over subscribers."),
     Group("mailing", "cli.mailings", "Mailings: write, check, send, and see what became of them."),
+    Group("ledger", "cli.ledger", "The account of what was sent, when it needs a person."),
     Group("db", "cli.database", "The database's tables.", database=False),
 )
 
