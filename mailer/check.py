@@ -51,10 +51,11 @@ def check_mailing(session: Session, mailing: Mailing) -> Report:
             _check_edition(report, draft, compilation.edition)
             proofs[draft.language] = Proofs(compilation)
     attributes = _check_readers(report, session, mailing, drafts, proofs)
-    for language, proof in proofs.items():
-        _check_proofs(report, language, proof)
-        if report.recipients:
-            _check_attributes(report, language, proof, attributes)
+    for draft in drafts:
+        if draft.language in proofs:
+            _check_proofs(report, draft.language, proofs[draft.language])
+            if report.recipients:
+                _check_attributes(report, draft, proofs[draft.language], attributes)
     report.findings.sort(key=lambda finding: finding.level)  # errors first, each in the order of the texts
     return report
 
@@ -204,12 +205,17 @@ def _check_proofs(report: Report, language: str, proofs: Proofs) -> None:
         )
 
 
-def _check_attributes(report: Report, language: str, proofs: Proofs, known: set[str]) -> None:
+def _check_attributes(report: Report, draft: Draft, proofs: Proofs, known: set[str]) -> None:
+    file = f"{draft.language}.md"
     for name in sorted(proofs.compilation.usage.attributes - known):
+        used = re.compile(rf"attributes\s*(?:\.\s*|\[\s*[\"']){re.escape(name)}\b")
+        lines = (at for at, text in enumerate(draft.body.split("\n"), draft.body_line) if used.search(text))
+        fields = (field for field, text in texts_by_field(draft.front) if used.search(text))
+        line, field = next(lines, None), next(fields, None)
         near = get_close_matches(name, known, n=1, cutoff=0.5)
         report.error(
             "attribute",
-            f"{language}.md",
+            f"{file}, line {line}" if line else f"{file}, {field}" if field else file,
             f"nobody in the audience has the attribute {name!r}",
             f"did you mean {near[0]!r}?" if near else "import it with the subscribers, or take it out",
         )

@@ -16,6 +16,7 @@ from mailer.render.kinds import Field, Kind
 from mailer.render.markdown import to_html
 from mailer.render.text import body_text
 from mailer.render.tokens import Tokens
+from mailer.render.urls import encode_places
 
 _LINK = re.compile(r"https?://\S|mailto:\S|tel:\S")
 _SPACES = re.compile(r"[ \t\r\n]+")
@@ -80,7 +81,7 @@ class Front:
         if field.link and not _LINK.match(words.strip()):
             raise self._refusal("this is a link; write all of it, like https://example.org/page", where)
         line = self._tokens.write(_SPACES.sub(" ", words).strip(" \t\r\n"), field=where, line=None).text
-        return line, line
+        return line, encode_places(line, self._tokens) if field.link else line
 
     def _none(self, field: Field) -> tuple[Any, Any]:
         if field.fields:

@@ -10,6 +10,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from config.errors import Unknown
 from mailer.render import filters, personal
+from subscribers.models import Role
 
 AUTHOR = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701 -- only reads sources, renders nothing
 FILTERS = frozenset(filters.author_filters("en"))
@@ -81,6 +82,7 @@ class Writer:
                 word = "and" if isinstance(node, nodes.And) else "or"
                 return f"({self.write(node.left)} {word} {self.write(node.right)})"
             case nodes.Compare():
+                _check_roles(node)
                 rest = "".join(f" {_COMPARE[operand.op]} {self.write(operand.expr)}" for operand in node.ops)
                 return f"({self.write(node.expr)}{rest})"
             case nodes.CondExpr():
@@ -208,6 +210,16 @@ def _constant(node: nodes.Node) -> str:
         case nodes.List() | nodes.Tuple():
             return f"[{', '.join(_constant(item) for item in node.items)}]"
     raise NotAllowed(f"{_what(node)} cannot stand in brackets; only plain texts and numbers can")
+
+
+def _check_roles(node: nodes.Compare) -> None:
+    """A role that is none would make a condition that is never true, and nobody would notice."""
+    if isinstance(node.expr, nodes.Name) and node.expr.name == "role":
+        for operand in node.ops:
+            given = operand.expr.items if isinstance(operand.expr, (nodes.List, nodes.Tuple)) else [operand.expr]
+            for one in given:
+                if isinstance(one, nodes.Const) and one.value not in {"", *Role}:
+                    raise NotAllowed(str(Unknown("role", str(one.value), map(str, Role))))
 
 
 def _what(node: nodes.Node) -> str:

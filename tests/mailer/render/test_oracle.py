@@ -98,7 +98,7 @@ def blocks(draw: st.DrawFn, depth: int = 2) -> str:
             )
         elif kind == "line":
             mark = draw(st.sampled_from(["", "## ", "> ", "- "]))
-            parts.append(f"{{% if {draw(CONDITIONS)} %}}{mark}{draw(inline())}{{% endif %}}")
+            parts.append(f"{{% if {draw(CONDITIONS)} %}}{mark}{draw(inline())}{{% endif %}}\n")
         elif depth:
             other = f"\n\n{{% else %}}\n\n{draw(blocks(depth=depth - 1))}" if draw(st.booleans()) else ""
             parts.append(f"{{% if {draw(CONDITIONS)} %}}\n\n{draw(blocks(depth=depth - 1))}{other}\n\n{{% endif %}}")
