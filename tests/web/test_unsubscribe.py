@@ -21,7 +21,8 @@ from subscribers.models import (
     Subscriber,
     Subscription,
 )
-from tests.conftest import forget, free_port
+from tests.conftest import forget
+from tests.servers import free_port
 from tests.web.serving import http
 from web.app import create_app
 

@@ -12,9 +12,9 @@ from aiosmtpd.smtp import Envelope as Taken
 from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
-from tests.conftest import free_port
 from tests.mailer.smtp.conftest import Certificate
 from tests.mailer.smtp.notes import Notes, message, messages
+from tests.servers import free_port
 
 
 class Keeps:

@@ -7,10 +7,10 @@ from config.errors import Refused, Unavailable
 from config.settings import RelayUrl
 from mailer.smtp.connection import open_connection
 from mailer.smtp.errors import RelayRefused, RelayUnavailable
-from tests.conftest import free_port
 from tests.mailer.smtp.conftest import Certificate
 from tests.mailer.smtp.notes import deliver, messages, relay_of
 from tests.receiver import Receiver, Say, Script, Session
+from tests.servers import free_port
 
 AWAY = "127.1"
 """Reaches this machine by a name that does not look like it: everything that holds for a relay far away."""

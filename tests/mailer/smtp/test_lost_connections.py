@@ -9,9 +9,9 @@ from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.errors import RelayUnavailable
 from mailer.smtp.fleet import Fleet
-from tests.conftest import free_port
 from tests.mailer.smtp.notes import SHORT, Notes, deliver, messages
 from tests.receiver import Received, Receiver, Say, Script, Session
+from tests.servers import free_port
 
 pipelining = pytest.mark.parametrize("pipelining", [True, False])
 
