@@ -130,7 +130,7 @@ def _edition_for(mailing: Mailing, reader: Recipient, written: list[str]) -> str
 def _some_list(session: Session, mailing: Mailing) -> int:
     """The list that the message names: the first of the mailing's audience, else the first there is."""
     named = mailing.audience.get("lists", [])
-    ids = {row.name: row.id for row in session.execute(select(List.name, List.id).order_by(List.id))}
+    ids: dict[str, int] = {row.name: row.id for row in session.execute(select(List.name, List.id).order_by(List.id))}
     for name in (*named, *ids):
         if name in ids:
             return ids[name]
