@@ -22,10 +22,8 @@ class Fragment:
     leads nowhere.
     """
 
-    def __init__(
-        self, html: str, written: Written, tokens: Tokens, media: Mapping[str, MediaRef], field: str = ""
-    ) -> None:
-        self._written, self._tokens, self._media, self._field = written, tokens, media, field
+    def __init__(self, html: str, written: Written, tokens: Tokens, media: Mapping[str, MediaRef]) -> None:
+        self._written, self._tokens, self._media = written, tokens, media
         self.pictures: dict[str, MediaRef] = {}
         self.tree: HtmlElement = lxml.html.fragment_fromstring(html, create_parent="div")
         join_lists(self.tree, tokens)
@@ -70,15 +68,9 @@ class Fragment:
             )
 
     def _refusal(self, problem: str, source: str, remedy: str = "") -> SourceError:
-        line = None
-        if not self._field:
-            found = (
-                number
-                for number, text in zip(self._written.lines, self._written.text.split("\n"), strict=True)
-                if source in text or unquote(source) in text
-            )
-            line = next(found, None) if source else None
-        return SourceError(problem, file=self._tokens.file, line=line, field=self._field, remedy=remedy)
+        lines = zip(self._written.lines, self._written.text.split("\n"), strict=True)
+        found = (number for number, text in lines if source in text or unquote(source) in text)
+        return self._written.refuse(problem, next(found, None) if source else None, remedy)
 
 
 def _inside(tree: HtmlElement) -> str:

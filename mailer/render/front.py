@@ -95,7 +95,7 @@ class Front:
 
     def _markdown(self, words: str, where: str) -> tuple[Markup, str]:
         written = self._tokens.write(words, field=where, line=None)
-        fragment = Fragment(to_html(written, self._tokens), written, self._tokens, self._media, where)
+        fragment = Fragment(to_html(written, self._tokens), written, self._tokens, self._media)
         self.pictures |= fragment.pictures
         # nh3 has cleaned it, and the rest is our own.
         return Markup(fragment.html), body_text(fragment.tree, self._tokens).strip()  # noqa: S704

@@ -1,6 +1,7 @@
 """An author's Markdown as clean HTML: CommonMark with tables and strikethrough, statements as blocks of their own."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import lxml.html
@@ -9,8 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token as MarkdownToken
 
-from mailer.render.errors import SourceError
-from mailer.render.tokens import Tokens, Written
+from mailer.render.tokens import Role, Tokens, Written
 
 _MARKUP = re.compile(r"(?:#{1,6}[ \t]|[-*+][ \t]|\d{1,9}[.)][ \t]|>|```|~~~|\|)")
 """What begins a block other than a paragraph."""
@@ -37,11 +37,14 @@ def to_html(written: Written, tokens: Tokens) -> str:
     """The HTML of a body, cleaned. Raises SourceError, with its line, for a statement inside a table."""
     text, lines = _own_lines(written, tokens)
     parser = _parser(tokens)
-    parsed = parser.parse(text)
-    _refuse_in_tables(parsed, text.split("\n"), lines, tokens)
+    known: dict[str, Any] = {}
+    parsed = parser.parse(text, known)
+    laid_out = replace(written, text=text, lines=tuple(lines))
+    _refuse_bound_definitions(known.get("references", {}), laid_out, tokens)
+    _refuse_in_tables(parsed, laid_out, tokens)
     for token in parsed:
         _align(token)
-    html = str(parser.renderer.render(parsed, parser.options, {}))
+    html = str(parser.renderer.render(parsed, parser.options, known))
     _refuse_in_raw_tables(html, tokens)
     return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel=None)
 
@@ -71,7 +74,7 @@ def _parser(tokens: Tokens) -> MarkdownIt:
     return parser
 
 
-def _own_lines(written: Written, tokens: Tokens) -> tuple[str, list[int]]:
+def _own_lines(written: Written, tokens: Tokens) -> tuple[str, list[int | None]]:
     """Statements around the markup of a block, or around a paragraph, get lines of their own.
 
     `{% if x %}## Heading{% endif %}` would be no heading otherwise, and `{% if x %}Text{% endif %}` an empty paragraph
@@ -79,7 +82,7 @@ def _own_lines(written: Written, tokens: Tokens) -> tuple[str, list[int]]:
     """
     lines = written.text.split("\n")
     text: list[str] = []
-    numbers: list[int] = []
+    numbers: list[int | None] = []
     for at, line in enumerate(lines):
         parts = [line]
         lead = tokens.statements.match(line)
@@ -123,9 +126,24 @@ def _split(line: str, lead: int, tokens: Tokens) -> list[str]:
     return [*parts, rest]
 
 
-def _refuse_in_tables(parsed: list[MarkdownToken], text: list[str], numbers: list[int], tokens: Tokens) -> None:
+def _refuse_bound_definitions(references: dict[str, Any], written: Written, tokens: Tokens) -> None:
+    """`[label]: address` holds in the whole text: inside a condition it would not be bound to it."""
+    starts = {reference["map"][0] for reference in references.values()}
+    depth = 0
+    for at, line in enumerate(written.text.split("\n")):
+        if depth and at in starts:
+            raise written.refuse(
+                "an address for later, `[label]: https://...`, holds for everybody, also inside a condition or loop",
+                written.lines[at],
+                "move it out, or write the link as `[words](https://...)`",
+            )
+        depth += sum({Role.opening: 1, Role.closing: -1}.get(token.role, 0) for token, _, _ in tokens.find(line))
+
+
+def _refuse_in_tables(parsed: list[MarkdownToken], written: Written, tokens: Tokens) -> None:
     """A statement ends a table, so what follows it as a row is none any more."""
     ends: set[int] = set()
+    text = written.text.split("\n")
     for token in parsed:
         if token.type == "table_open" and token.map:
             ends.add(token.map[1])
@@ -133,11 +151,10 @@ def _refuse_in_tables(parsed: list[MarkdownToken], text: list[str], numbers: lis
             start = token.map[0]
             following = next((line for line in text[start:] if not tokens.statements.fullmatch(line)), "")
             if "|" in following:
-                raise SourceError(
+                raise written.refuse(
                     "a statement cannot stand between the rows of a table",
-                    file=tokens.file,
-                    line=numbers[start],
-                    remedy="put it around the whole table, with an empty line after the table, or inside a cell",
+                    written.lines[start],
+                    "put it around the whole table, with an empty line after the table, or inside a cell",
                 )
 
 

@@ -79,10 +79,16 @@ class Token:
 
 @dataclass(frozen=True)
 class Written:
-    """A text with tokens; `lines[n]` is the line of the author's file that line n came from."""
+    """A text with tokens; `lines[n]` is the line of the author's file that line n came from (None in a field)."""
 
     text: str
-    lines: tuple[int, ...]
+    lines: tuple[int | None, ...]
+    file: str
+    field: str = ""
+
+    def refuse(self, problem: str, line: int | None, remedy: str = "") -> SourceError:
+        """The error about a line of the author's file."""
+        return SourceError(problem, file=self.file, line=line, field=self.field, remedy=remedy)
 
 
 class Tokens:
@@ -187,7 +193,8 @@ class _Writing:
                 self._between(inside.strip(), statement=kind == "block_end")
             elif not kind.startswith("comment"):
                 inside += value
-        return Written("".join(self.text), tuple(self.lines))
+        lines = tuple(line if self.numbered else None for line in self.lines)
+        return Written("".join(self.text), lines, self.tokens.file, self.field)
 
     def _data(self, value: str, line: int) -> None:
         self.text.append(value)

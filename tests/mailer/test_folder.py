@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import lxml.html
 import pytest
 from PIL import Image
 from sqlalchemy import func, select
@@ -9,7 +10,10 @@ from config.database import reading, transaction
 from config.errors import Refused
 from mailer.editions import compile_mailing, store_editions
 from mailer.folder import import_folder
+from mailer.mailing_file import read_mailing_file
 from mailer.models import Draft, Edition, Mailing, MailingEdition, MailingMedia, MailingState, Media, Sender
+from mailer.recipient import Recipient
+from mailer.render.personal import context, environment
 from subscribers.lists import create_list
 from subscribers.models import Organisation
 
@@ -233,10 +237,20 @@ def test_norwegian_is_a_language_and_times_are_texts(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["value-gap", "fair-access"])
-def test_the_demos_mailings_compile(database: str, name: str) -> None:
-    content = Path(__file__).parents[2] / "cli" / "demo_content"
+def test_the_demos_mailings_compile_and_their_text_has_every_link(database: str, name: str) -> None:
+    content = Path(__file__).parents[2] / "cli" / "demo_content" / name
+    reader = Recipient("anna@example.org", first_name="Anna", role="journalist", country="FR")
+    values = context(reader, unsubscribe_url="https://mail.example/u/1?a=1&b=2", list_title="Press")
     with transaction() as session:
-        create_list(session, "members", "Members")
-        create_list(session, "press", "Press")
-        mailing = import_folder(session, content / name)
-        assert {language for language, _ in compile_mailing(session, mailing)} == {"en", "fr", "ar"}
+        for needed in read_mailing_file(content).audience.lists:
+            create_list(session, needed, needed)
+        editions = dict(compile_mailing(session, import_folder(session, content)))
+    assert editions.keys() == {"en", "fr", "ar"}
+    for language, edition in editions.items():
+        rendered = environment(language).from_string(edition.html).render(values)
+        text = environment(language).from_string(edition.text).render(values)
+        links = {link.get("href", "") for link in lxml.html.document_fromstring(rendered).iter("a")}
+        assert "https://mail.example/u/1?a=1&b=2" in links
+        for link in links:
+            plain = link.removeprefix("mailto:").removeprefix("tel:")
+            assert plain in text or plain in text.replace(" ", ""), (language, link)

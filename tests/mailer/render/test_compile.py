@@ -324,7 +324,9 @@ def test_a_condition_in_the_middle_of_nothing_does_not_vanish(templates: Path) -
         ('<b style="color:{{ country }}">x</b>', 1, "lost"),
         ("<!-- {{ country }} -->", 1, "lost"),
         ("[a]: https://example.org/{{ country }}", 1, "lost"),
-        ("[a]\n\n{% if role %}\n[a]: https://example.org/{{ country }}\n{% endif %}", 4, "moved out"),
+        ("[a]\n\n{% if role %}\n[a]: https://example.org/{{ country }}\n{% endif %}", 4, "holds for everybody"),
+        ("[a]\n\n{% if role %}\n\n[a]: https://example.org/\n{% endif %}", 5, "holds for everybody"),
+        ("{% if role %}{% endif %}\n\n[a {{ t }}]\n{% for t in topics %}{% endfor %}", 3, "no field named 't'"),
     ],
 )
 def test_what_is_refused_names_file_line_and_reason(templates: Path, body: str, line: int | None, problem: str) -> None:
@@ -351,6 +353,8 @@ def test_what_is_refused_names_file_line_and_reason(templates: Path, body: str, 
         ({"links": "x"}, "links", "list"),
         ({"site": "www.example.org"}, "site", "all of it"),
         ({"site": "https://{{ country }}.example.org"}, "site", "host"),
+        ({"terms": "a\n\n[x](page.html)"}, "terms", "leads nowhere"),
+        ({"terms": "| a |\n|---|\n{% if role %}\n| b |\n{% endif %}"}, "terms", "rows of a table"),
         ({"terms": "{% if role %}\n\nb\n\n{% endif"}, "terms", "cannot read"),
     ],
 )
@@ -359,7 +363,7 @@ def test_front_matter_that_is_refused_names_the_field(
 ) -> None:
     with pytest.raises(SourceError, match=problem) as refusal:
         build(templates, "x", front=front)
-    assert refusal.value.field == field and str(refusal.value).startswith(f"en.md, {field}")
+    assert refusal.value.field == field and str(refusal.value).startswith(f"en.md, {field}: ")
 
 
 def test_an_unknown_kind_suggests_the_nearest(templates: Path) -> None:
