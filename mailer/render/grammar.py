@@ -10,6 +10,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from config.errors import Unknown
 from mailer.render import filters, personal
+from mailer.render.comparing import COMPARISONS
 from subscribers.models import Role
 
 AUTHOR = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701 -- only reads sources, renders nothing
@@ -19,7 +20,6 @@ LONGEST_CONSTANT = 1_000
 """Characters of one quoted text inside braces."""
 DEEPEST = 30
 """Operators inside operators."""
-_COMPARE = {"eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "in": "in", "notin": "not in"}
 _NAMES: dict[type[nodes.Node], str] = {
     nodes.Call: "a call `...( )`",
     nodes.Concat: "`~`",
@@ -83,8 +83,7 @@ class Writer:
                 return f"({self.write(node.left)} {word} {self.write(node.right)})"
             case nodes.Compare():
                 _check_roles(node)
-                rest = "".join(f" {_COMPARE[operand.op]} {self.write(operand.expr)}" for operand in node.ops)
-                return f"({self.write(node.expr)}{rest})"
+                return self._comparison(node)
             case nodes.CondExpr():
                 otherwise = self.write(node.expr2) if node.expr2 is not None else '""'
                 return f"({self.write(node.expr1)} if {self.write(node.test)} else {otherwise})"
@@ -95,6 +94,13 @@ class Writer:
                     raise NotAllowed(f"the test `is {node.name}` is not known; there are: {', '.join(sorted(TESTS))}")
                 return f"({self.write(node.node)} is {node.name})"
         raise NotAllowed(f"{_what(node)} is not possible here; use a field, `or`, conditions and filters only")
+
+    def _comparison(self, node: nodes.Compare) -> str:
+        """`a < b < c` as `(a|under(b) and b|under(c))`."""
+        operands = [self.write(node.expr), *(self.write(operand.expr) for operand in node.ops)]
+        names = [COMPARISONS[operand.op].__name__ for operand in node.ops]
+        pairs = zip(operands, names, operands[1:], strict=False)
+        return f"({' and '.join(f'{one}|{name}({other})' for one, name, other in pairs)})"
 
     def _name(self, name: str) -> str:
         if name in self.loops:

@@ -15,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from config.errors import Refused
 from mailer.recipient import Recipient
 from mailer.render import filters, values
+from mailer.render.comparing import COMPARISONS
 
 VARIABLE = ("\x02", "\x03")
 BLOCK = ("\x04", "\x05")
@@ -99,7 +100,8 @@ def environment(language: str) -> PersonalEnvironment:
         keep_trailing_newline=True,
     )
     env.globals = {}
-    env.filters = {**filters.author_filters(language), **values.PLACES, "each": values.each}
+    comparisons = {comparison.__name__: comparison for comparison in COMPARISONS.values()}
+    env.filters = {**filters.author_filters(language), **comparisons, **values.PLACES, "each": values.each}
     env.tests = {"defined": _is_defined, "none": _is_none}
     return env
 
