@@ -42,20 +42,20 @@ LISTS = (
         {"fr": "Adhérents IMPALA", "ar": "أعضاء إمبالا"},
     ),
     Audience(
-        "press",
-        "IMPALA for the press",
-        "press",
-        Basis.legitimate_interest,
-        frozenset({"journalist", "other"}),
-        {"fr": "IMPALA pour la presse", "ar": "إمبالا للصحافة"},
-    ),
-    Audience(
         "policy",
         "IMPALA for policymakers",
         "policy",
         Basis.legitimate_interest,
         frozenset({"policymaker", "association"}),  # associations are on two lists, and get one mail
         {"fr": "IMPALA pour les décideurs", "ar": "إمبالا لصانعي القرار"},
+    ),
+    Audience(
+        "press",
+        "IMPALA for the press",
+        "press",
+        Basis.legitimate_interest,
+        frozenset({"journalist", "other"}),
+        {"fr": "IMPALA pour la presse", "ar": "إمبالا للصحافة"},
     ),
 )
 

@@ -20,7 +20,7 @@ from cli.demo import REMEDY, empty
 from cli.findings import show_findings
 from cli.output import REFUSED, count, facts, fail, out, say, warn
 from cli.part import local_inbox
-from cli.up import Office, hold
+from cli.up import Office, hold, show_places
 from cli.watching import Look
 from config.database import reading, transaction
 from config.errors import BroadsideError, Refused, Unavailable
@@ -104,7 +104,7 @@ class Demo:
             demo_office.create_lists()
         for audience in demo_office.LISTS:
             name = audience.name
-            command = f"subscribers import {name}.csv --list {name} --basis {audience.basis} --source demo"
+            command = f"subscribers import {name}.csv --list {name} \\\n    --basis {audience.basis} --source demo"
             with self._step(command, f"{on_lists[name]:,} people"):
                 demo_office.import_people(self.folder, audience, lambda _done, _total: self._go_on())
         with self._step(f"mailing import {NAME}", "an op-ed in English, French and Arabic, with a chart"):
@@ -117,7 +117,7 @@ class Demo:
                 show_findings(report)
                 raise Refused("the demo's op-ed does not pass its check")
             foreign = sum(finding.rule == "language" for finding in report.findings)
-            say(f"  {count(foreign, 'warning')} of languages that nobody wrote in: their readers get the English text")
+            say(f"  {count(foreign, 'warning')}: languages without a text, whose readers get the English one")
         return mailing_id
 
     def _send(self, mailing_id: int) -> None:
@@ -164,10 +164,10 @@ class Demo:
     def _invite(self) -> None:
         """Say where to look and what to try."""
         say()
-        facts(
+        show_places(
             {
                 "look at the mail": local_inbox(settings()),
-                "way out": "the last link of a mail; it leads to the public pages on this machine",
+                "the way out": "follow the last link of a mail",
                 "try commands": f". {shlex.quote(str(write_script(self.folder)))}",
                 "such as": f"broadside mailing send {demo_office.DRAFT} --wait",
             }
@@ -218,4 +218,6 @@ if __name__ == "__main__":
         sys.exit(main(int(sys.argv[1]), once="--once" in sys.argv[2:]))
     except BroadsideError as error:
         fail(str(error))
-        sys.exit(REFUSED)
+    except KeyboardInterrupt:  # before there was anything to end
+        fail("ended")
+    sys.exit(REFUSED)

@@ -3,14 +3,14 @@
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from cli.database import ready
-from cli.output import DONE, REFUSED, facts, say, warn
+from cli.output import DONE, REFUSED, out, plain, say, warn
 from cli.part import local_inbox, local_web, part_command
 from config.errors import Unavailable
 from config.settings import Settings, settings
@@ -73,16 +73,17 @@ class Office:
             return
         redis_server.end_forgotten_redis(chosen.redis)
         folder = chosen.state_dir.absolute()
-        part = self._supervisor.start("Redis", *redis_server.redis_command(chosen.redis_socket, folder))
+        part = self._supervisor.start("Redis", *redis_server.redis_command(chosen.redis_socket, folder), stage=0)
         redis_server.wait_for_redis(chosen.redis, lambda: part.ended, folder)
 
     def _start_parts(self, chosen: Settings) -> None:
         start = self._supervisor.start
+        # The worker takes longest to start; it sends to the inbox, so it is ended before that.
+        start("the worker", *part_command("worker", str(processes())), stage=2, patience=WORKER_PATIENCE)
+        start("beat", *beat_command(), stage=1)
+        start("the web server", *part_command("web"), stage=1)
         if not chosen.smtp_url:
-            start("the inbox", *part_command("inbox"))
-        start("the web server", *part_command("web"))
-        start("beat", *beat_command())
-        start("the worker", *part_command("worker", str(processes())), patience=WORKER_PATIENCE)
+            start("the inbox", *part_command("inbox"), stage=1)
 
     def wait_until_ready(self) -> bool:
         """Wait until every part answers; False where a signal came first. Raises Unavailable if one does not start."""
@@ -141,7 +142,7 @@ def up() -> int:
         if office.wait_until_ready():
             say("Broadside is up. Ctrl-C ends it, once the messages in hand are sent.")
             say()
-            facts(_places(chosen))
+            show_places(_places(chosen))
             office.run()
         say("ending: the messages in hand are sent first (Ctrl-C again: at once)")
     if office.status == DONE:
@@ -149,6 +150,14 @@ def up() -> int:
     else:
         warn("not every part could finish; what was in hand is looked at when Broadside is started again")
     return office.status
+
+
+def show_places(places: Mapping[str, object]) -> None:
+    """Addresses and paths by their names, each whole on its line, to be copied."""
+    width = max(map(len, places))
+    for name, place in places.items():
+        if place:
+            out.print(plain(f"{name:<{width}}  {place}"), soft_wrap=True)
 
 
 def _places(chosen: Settings) -> dict[str, object]:

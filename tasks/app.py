@@ -11,11 +11,7 @@ from celery.signals import setup_logging
 
 from config.log import set_up_logging
 from config.settings import settings
-
-# Workers that serve several queues take from them in the order of their names.
-URGENT = "1-urgent"
-BULK = "2-bulk"
-HOUSEKEEPING = "3-housekeeping"
+from tasks.queues import HOUSEKEEPING
 
 
 def broker_url() -> str:

@@ -10,7 +10,8 @@ from config.database import reading
 from mailer.ledger.models import Batch
 from mailer.models import Mailing, MailingState
 from mailer.sending import send_batch
-from tasks.app import BULK, URGENT, app
+from tasks.app import app
+from tasks.queues import BULK, URGENT
 
 
 @app.task(name="deliver")

@@ -14,8 +14,9 @@ from mailer.freeze import freeze
 from mailer.ledger import deferrals, recorder, recovery
 from mailer.ledger.models import Batch, PeriodicRun
 from mailer.models import Mailing, MailingState
-from tasks.app import HOUSEKEEPING, app
+from tasks.app import app
 from tasks.delivery import hint, hint_forgotten, hint_mailing
+from tasks.queues import HOUSEKEEPING
 
 log = logging.getLogger(__name__)
 

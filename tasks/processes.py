@@ -11,11 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import IO
 
-from sqlalchemy.exc import DBAPIError
-
 from config.settings import settings
-from mailer.ledger.recovery import recover_host
-from tasks.app import BULK, HOUSEKEEPING, URGENT
+from tasks.queues import BULK, HOUSEKEEPING, URGENT
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +20,7 @@ WATCH_EVERY = 2.0
 """Seconds between looks at recorders whose process died."""
 PR_SET_PDEATHSIG = 1
 _LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
-AT_ONCE = 2.0
+AT_ONCE = 3.0
 """Seconds that a part has to end its own parts when everything is to end at once."""
 
 
@@ -103,6 +100,11 @@ def run_worker(processes: int) -> int:
     ending.listen()
     commands = worker_commands(processes)
     nodes = [start(*command) for command in commands]
+    # Only now, while the nodes start: what follows takes half a second to load.
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    from mailer.ledger.recovery import recover_host  # noqa: PLC0415
+
     while not ending.asked:
         try:
             recover_host()
@@ -113,15 +115,19 @@ def run_worker(processes: int) -> int:
                 log.error("a worker node ended with status %d and is started again", node.returncode)
                 nodes[place] = start(*commands[place])
         ending.wait(WATCH_EVERY)
-    return drain(nodes, at_once=lambda: ending.at_once)
+    return drain(nodes, at_once=lambda: ending.at_once, mercy=0.0)
 
 
 def drain(
-    parts: Sequence[subprocess.Popen[bytes]], patience: float = 30.0, at_once: Callable[[], bool] = lambda: False
+    parts: Sequence[subprocess.Popen[bytes]],
+    patience: float = 30.0,
+    at_once: Callable[[], bool] = lambda: False,
+    mercy: float = AT_ONCE,
 ) -> int:
     """Ask parts to end and wait until they have finished what they are at; 1 if one had to be killed.
 
-    `patience` in seconds. As soon as `at_once` is true they are asked again, and killed if that does not help.
+    As soon as `at_once` is true they are asked again. Those left after `patience` seconds, or `mercy` seconds after
+    that, are killed: what a worker had in hand is told by its flight recorder.
     """
     for part in parts:
         if part.poll() is None:
@@ -130,7 +136,7 @@ def drain(
     hurried = False
     while left := [part for part in parts if part.poll() is None]:
         if at_once() and not hurried:
-            hurried, deadline = True, time.monotonic() + AT_ONCE
+            hurried, deadline = True, time.monotonic() + mercy
             for part in left:
                 part.terminate()
         if time.monotonic() >= deadline:

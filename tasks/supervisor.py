@@ -1,5 +1,6 @@
 """Several parts run as one: started, started again where one ends by itself, and ended in good order."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -11,17 +12,20 @@ from tasks.processes import Ending, drain, start
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 30.0
 """Seconds before a part that ended is started again: the first time, and at most."""
+GOOD_ENDS = (0, -signal.SIGTERM)
+"""Exit statuses of a part that was asked to end; the signal itself, where it had only just begun."""
 SETTLED = 60.0
 """Seconds after which a part that was started again counts as well."""
 
 
 @dataclass(slots=True)
 class Part:
-    """One process. `patience`: the seconds it has to finish what it is at."""
+    """One process. Those of a later `stage` need those of the earlier ones; `patience` in seconds."""
 
     name: str
     command: Sequence[str]
-    patience: float = 10.0
+    stage: int
+    patience: float
     process: subprocess.Popen[bytes] | None = None
     began: float = 0.0
     wait: float = FIRST_WAIT
@@ -34,7 +38,7 @@ class Part:
 
 
 class Supervisor:
-    """Runs parts; what they need must be started before them, so they are ended in the opposite order."""
+    """Runs parts in stages: what the others need is started first and ended last."""
 
     def __init__(
         self, ending: Ending, say: Callable[[str], None], keep: Sequence[int] = (), output: IO[bytes] | None = None
@@ -46,9 +50,9 @@ class Supervisor:
         self._keep = keep
         self._output = output
 
-    def start(self, name: str, *command: str, patience: float = 10.0) -> Part:
-        """Start one more part."""
-        part = Part(name, command, patience)
+    def start(self, name: str, *command: str, stage: int, patience: float = 10.0) -> Part:
+        """Start one more part; when all are to end, it has `patience` seconds to finish what it is at."""
+        part = Part(name, command, stage, patience)
         self.parts.append(part)
         self._start(part)
         return part
@@ -77,12 +81,17 @@ class Supervisor:
             self.look()
 
     def stop(self) -> int:
-        """End every part, the last one started first, each when it has finished; 1 if one had to be killed."""
-        killed = 0
-        for part in reversed(self.parts):
-            if part.process is not None:
-                killed |= drain([part.process], part.patience, lambda: self.ending.at_once)
-        return killed
+        """End every part, the last stage first, each when it has finished; 1 if one could not finish."""
+        cut_short = 0
+        for stage in sorted({part.stage for part in self.parts}, reverse=True):
+            ending = [part for part in self.parts if part.stage == stage]
+            processes = [part.process for part in ending if part.process is not None and not part.ended]
+            if not processes:
+                continue
+            cut_short |= drain(processes, max(part.patience for part in ending), lambda: self.ending.at_once)
+            if any(process.returncode not in GOOD_ENDS for process in processes):
+                cut_short = 1
+        return cut_short
 
 
 def _how(status: int) -> str:
