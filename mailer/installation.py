@@ -8,6 +8,7 @@ from config.errors import Refused
 from config.keys import secret_key, suppression_key
 from config.settings import PREFIX, settings
 from mailer.ledger.models import Fact
+from subscribers.bulk import insert
 
 
 def check_keys(session: Session) -> None:
@@ -20,8 +21,11 @@ def check_keys(session: Session) -> None:
         fingerprint = hashlib.sha256(b"fingerprint of " + key).hexdigest()
         known = session.get(Fact, name)
         if known is None:
-            session.add(Fact(name=name, value={"fingerprint": fingerprint}))
-        elif known.value["fingerprint"] != fingerprint:
+            # Parts that are started together for the first time all come here; the first one's key is remembered.
+            fact = insert(session, Fact).values(name=name, value={"fingerprint": fingerprint})
+            session.execute(fact.on_conflict_do_nothing())
+            known = session.get_one(Fact, name)
+        if known.value["fingerprint"] != fingerprint:
             raise Refused(
                 f"{PREFIX}{name} is not the one this database was set up with: use the same keys on every host "
                 "(without the setting they are in the state folder of the first one)"
