@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from tasks.processes import beat_command
+from tasks.processes import beat_command, die_with_parent
 
 
 def descendants(pid: int) -> list[int]:
@@ -33,7 +33,11 @@ class Part:
 
     def __init__(self, *command: str) -> None:
         self.process = subprocess.Popen(
-            command, start_new_session=True, stdout=subprocess.DEVNULL, cwd=Path(__file__).parent.parent
+            command,
+            start_new_session=True,
+            preexec_fn=die_with_parent,  # a test run that is killed leaves nothing behind
+            stdout=subprocess.DEVNULL,
+            cwd=Path(__file__).parent.parent,
         )
 
     def all(self) -> list[int]:

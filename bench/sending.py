@@ -1,0 +1,154 @@
+"""Sending, from the first message to the last outcome recorded, against the naive way and against the socket's ceiling.
+
+    python -m bench.sending --database postgresql --people 100000
+
+All three in one run on the same cores, the receiver included; only their ratios mean anything on another machine.
+"""
+
+import argparse
+import smtplib
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from email.message import EmailMessage
+from email.policy import SMTP
+from itertools import islice
+
+from sqlalchemy import func, select
+
+from bench.office import TEXT, office
+from config.database import reading, transaction
+from config.settings import settings
+from mailer.audience import recipients
+from mailer.editions import compile_draft, drafts_of, materials_of
+from mailer.freeze import freeze
+from mailer.ledger.models import Delivery
+from mailer.models import Mailing, MailingEdition
+from mailer.render.personal import context, environment
+from mailer.sending import plan_of
+from mailer.smtp.envelope import Envelope
+from mailer.smtp.fleet import Fleet
+from mailer.stamps import Stamps
+from tests.press import mailing_state, open_office, send_mailing, states, write_folder
+from tests.receiver import stored
+from tests.workers import Workers, wait_until
+
+NAIVE_SAMPLE = 40
+CEILING_SAMPLE = 10_000
+PROCESSES = 2
+
+
+class _Nobody:
+    """A journal that keeps nothing."""
+
+    def end_sent(self, key: int) -> bool:
+        return True
+
+    def end_withdrawn(self, key: int) -> None: ...
+
+    def replied(self, key: int, code: int, text: str) -> None:
+        assert code == 250, text
+
+
+def naive(mailing_id: int) -> float:
+    """Messages a second when each recipient's is rendered, inlined, built and sent one by one."""
+    host = settings().relays[0]
+    with reading() as session, smtplib.SMTP(host.host, host.port) as server:
+        mailing = session.get_one(Mailing, mailing_id)
+        materials, [draft] = materials_of(session, mailing), drafts_of(session, mailing)
+        people = [person for person, _ in islice(recipients(session, mailing), NAIVE_SAMPLE)]
+        began = time.perf_counter()
+        for person in people:
+            edition = compile_draft(mailing, draft, materials).edition
+            values = context(person, unsubscribe_url="https://press.example.org/u/x", list_title="Members")
+            jinja = environment(edition.language)
+            message = EmailMessage(SMTP)
+            message["From"], message["To"] = edition.sender, person.email
+            message["Subject"] = jinja.from_string(edition.subject).render(values)
+            message.set_content(jinja.from_string(edition.text).render(values))
+            message.add_alternative(jinja.from_string(edition.html).render(values), subtype="html")
+            server.send_message(message)
+        return len(people) / (time.perf_counter() - began)
+
+
+def messages(mailing_id: int, number: int) -> list[Envelope]:
+    """The first messages of the mailing, built beforehand."""
+    with reading() as session:
+        mailing = session.get_one(Mailing, mailing_id)
+        stamps = Stamps(session, mailing)
+        edition_id = session.scalars(select(MailingEdition.edition_id)).one()
+        list_id = session.scalars(select(Delivery.list_id).limit(1)).one()
+        people = [person for person, _ in islice(recipients(session, mailing), number)]
+    plan = plan_of(edition_id)
+    made = []
+    for seq, person in enumerate(people, 1):
+        stamp = stamps.stamp(seq, f"{seq:020x}", list_id or 0, plan.language, "Sat, 21 Nov 2026 09:00:00 +0000")
+        made.append(Envelope(seq, stamp.return_path, person.email, plan.assemble(person, stamp)))
+    return made
+
+
+def _down_the_sockets(ready: list[Envelope]) -> tuple[float, float]:
+    fleet = Fleet(settings().relays[0], settings().connections)
+    fleet.run(iter(ready[:50]), _Nobody(), lambda: True)  # connects
+    began = time.time()
+    outcome = fleet.run(_repeated(ready), _Nobody(), lambda: True)
+    ended = time.time()
+    assert not outcome.not_begun
+    assert not outcome.unknown
+    fleet.close()
+    return began, ended
+
+
+def _repeated(ready: list[Envelope]) -> Iterator[Envelope]:
+    for _ in range(CEILING_SAMPLE // PROCESSES // len(ready)):
+        yield from ready
+
+
+def ceiling(ready: list[Envelope]) -> float:
+    """Messages a second when bytes built beforehand go down as many pipelined sockets."""
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        times = list(pool.map(_down_the_sockets, [ready] * PROCESSES))
+    return CEILING_SAMPLE / (max(end for _, end in times) - min(begin for begin, _ in times))
+
+
+def main() -> int:
+    """Measure and print; 1 where it cannot be measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="postgresql")
+    parser.add_argument("--people", type=int, default=100_000)
+    given = parser.parse_args()
+    with office(given.database) as receiver:
+        open_office(given.people)
+        folder = write_folder(receiver.store.parent / "value-gap", en_md=TEXT)
+        (folder / "fr.md").unlink()
+        mailing_id = send_mailing(folder)
+        slow = naive(mailing_id)
+        began = time.perf_counter()
+        freeze(mailing_id)
+        frozen = given.people / (time.perf_counter() - began)
+        ready = messages(mailing_id, 500)
+        before = ceiling(ready)
+        already = sum(1 for _ in stored(receiver.store))
+        with Workers(PROCESSES):
+            wait_until(lambda: mailing_state(mailing_id) == "finished", 3600)
+        after = ceiling(ready)
+        if states(mailing_id) != {"sent": given.people}:
+            print(f"cannot measure: {states(mailing_id)}", file=sys.stderr)
+            return 1
+        first = next(islice(stored(receiver.store), already, None)).time
+        with transaction() as session:
+            last = session.scalars(select(func.max(Delivery.at))).one()
+        assert last is not None
+        rate = given.people / (last.timestamp() - first)
+        size = sum(len(one.content) for one in ready) / len(ready)
+    top = (before + after) / 2
+    print(f"{given.database}, {given.people} people, {size / 1000:.0f} KB a message, {PROCESSES} processes")
+    print(f"against the naive way     {rate / slow:8.0f} times as many messages a second")
+    print(f"of the sockets' ceiling   {rate / top:8.2f}   (the ceiling after, over before: {after / before:.2f})")
+    print(f"freezing, over sending    {frozen / rate:8.0f} times as many people a second")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
