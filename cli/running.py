@@ -69,8 +69,12 @@ def inbox() -> None:
 
 def _part(name: str, *arguments: str) -> None:
     from cli.database import ready  # noqa: PLC0415
-    from cli.part import run  # noqa: PLC0415
+    from cli.output import say  # noqa: PLC0415
+    from cli.part import local_inbox, local_web, run  # noqa: PLC0415
+    from config.settings import settings  # noqa: PLC0415
 
     if name in {"worker", "web"}:
         ready()
+    where = {"web": local_web, "inbox": local_inbox}.get(name)
+    say(f"{name} runs{f' at {where(settings())}' if where else ''}; Ctrl-C ends it")
     raise typer.Exit(run(name, *arguments))

@@ -206,3 +206,5 @@ def test_one_part_in_the_foreground(
             assert command.end() == 0
             assert command.left() == []
             assert "Traceback" not in command.err
+            if name in {"web", "inbox"}:
+                assert f"http://127.0.0.1:{getattr(settings(), f'{name}_port')};" in command.out
