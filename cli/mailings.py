@@ -132,7 +132,7 @@ def audience(
 
 
 def _audience(session: Session, mailing: Mailing) -> Iterator[dict[str, Any]]:
-    lists = dict(session.execute(select(List.id, List.name)).tuples().all())
+    lists = {row.id: row.name for row in session.execute(select(List.id, List.name))}
     for one in candidates(session, mailing):
         yield {
             "email": one.recipient.email,

@@ -20,12 +20,13 @@ out = Console(markup=False, emoji=False, highlight=False)
 err = Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 # Names, replies and texts are somebody else's: what would move a terminal's cursor or colour it is not passed on.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_DIRECTION = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def plain(value: object) -> str:
-    """The value as text without control characters; empty for None."""
-    return "" if value is None else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value))
+    """The value as text without control characters, also those that turn the direction of writing; empty for None."""
+    return "" if value is None else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", _DIRECTION.sub("", str(value)))
 
 
 def say(text: str = "", style: str = "") -> None:

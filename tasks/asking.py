@@ -15,7 +15,12 @@ PATIENCE = 3.0
 
 def ask_for_work() -> None:
     """Have a worker look for what is due, now. Raises Unavailable where Redis does not answer."""
-    options = {**app.conf.broker_transport_options, "socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
+    options = {
+        **app.conf.broker_transport_options,
+        "socket_connect_timeout": PATIENCE,
+        "socket_timeout": PATIENCE,
+        "max_retries": 0,
+    }
     try:
         with app.connection_for_write(url=broker_url(), transport_options=options) as connection:
             look_for_work.apply_async(kwargs={"now": True}, producer=Producer(connection), retry=False)

@@ -1,0 +1,166 @@
+"""The commands about people, on both databases: house, list, subscribers, segment."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.subscribers import BY_HAND
+from subscribers.fields import FIELDS
+from tests.cli.speaking import Said, broadside
+
+PEOPLE = """\
+email,first_name,last_name,languages,country,role,topics,beat
+zoe@example.org,Zoë,O'Brien,fr;en,BE,journalist,streaming|culture,music
+anna@example.net,Anna,,en,,member,,
+li@example.com,,,ar,,,,=1+1
+"""
+
+
+@pytest.fixture
+def press(database: str, tmp_path: Path) -> Path:
+    """A list `press` with three people; gives the folder of the file."""
+    broadside("list", "create", "press", "--title", "IMPALA for the press")
+    put(tmp_path, PEOPLE)
+    return tmp_path
+
+
+def put(folder: Path, text: str, *more: str, name: str = "people.csv", status: int = 0) -> Said:
+    (folder / name).write_text(text)
+    return broadside(
+        "subscribers", "import", folder / name, "--list", "press", "--basis", "consent", "--source", "form, May 2026",
+        *more, status=status,
+    )  # fmt: skip
+
+
+def rows(said: Said) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(said.out)))
+
+
+def test_import_counts_and_is_run_again_without_harm(press: Path) -> None:
+    assert put(press, PEOPLE, "--json").json == {
+        "read": 3, "created": 0, "updated": 0, "unchanged": 3, "rejected": 0, "kept_out": 0,
+    }  # fmt: skip
+    said = put(press, PEOPLE.replace("Anna", "Anne"))
+    assert "3 rows read" in said.out
+    assert not said.err, "no bar where there is no terminal"
+
+
+def test_rejected_rows_end_with_3_and_stand_in_a_file(press: Path) -> None:
+    said = put(press, "email\nno address\nnew@example.org\n", "--json", status=3)
+    assert (said.json["created"], said.json["rejected"]) == (1, 1)
+    said = put(press, "email\nno address\n", status=3)
+    assert "people.csv.rejected.csv" in said.out
+    assert (press / "people.csv.rejected.csv").read_text().startswith("email,reason\n")
+
+
+def test_columns_are_mapped(press: Path) -> None:
+    text = "Courriel,Prénom,Notes\nnew@example.org,Nel,x\n"
+    put(press, text, "--map", "Courriel=email", "--map", "Prénom=first_name", "--map", "Notes=")
+    known = broadside("subscribers", "show", "new@example.org", "--json").json
+    assert (known["first_name"], known["attributes"]) == ("Nel", {})
+    put(press, text, "--map", "Courriel", status=2)
+    put(press, text, "--map", "Courriel=emial", status=1)
+
+
+def test_unknown_names_are_met_with_the_nearest(press: Path) -> None:
+    for words in (
+        ("list", "show", "prses"),
+        ("subscribers", "export", "--list", "prses"),
+        ("subscribers", "unsubscribe", "zoe@example.org", "--list", "prses"),
+        ("subscribers", "import", press / "people.csv", "--list", "prses", "--basis", "consent", "--source", "x"),
+    ):
+        assert "did you mean 'press'?" in broadside(*words, status=1).err
+    assert "did you mean 'zoe@example.org'?" in broadside("subscribers", "show", "zoe@exmple.org", status=1).err
+    rule = press / "rule.json"
+    rule.write_text('{"country": "BE"}')
+    broadside("segment", "save", "belgium", rule)
+    assert "did you mean 'belgium'?" in broadside("segment", "count", "belgum", status=1).err
+
+
+def test_export_is_what_import_takes_back(press: Path) -> None:
+    said = broadside("subscribers", "export")
+    assert [row["email"] for row in rows(said)] == ["anna@example.net", "li@example.com", "zoe@example.org"]
+    assert list(rows(said)[0]) == ["email", *FIELDS, "beat"]
+    assert put(press, said.out, "--json").json["unchanged"] == 3
+    broadside("subscribers", "unsubscribe", "zoe@example.org")
+    assert len(rows(broadside("subscribers", "export"))) == 3
+    assert len(rows(broadside("subscribers", "export", "--list", "press"))) == 2
+
+
+def test_show_tells_all_that_is_known(press: Path) -> None:
+    known = broadside("subscribers", "show", "zoe@example.org", "--json").json
+    assert known["topics"] == ["streaming", "culture"]
+    assert known["subscriptions"][0]["events"][0]["source"] == "form, May 2026"
+    text = broadside("subscribers", "show", "ZOE@example.org").out
+    for word in ("Zoë", "O'Brien", "fr, en", "journalist", "attributes.beat", "music", "press", "form, May 2026"):
+        assert word in text
+
+
+def test_unsubscribe_is_kept_and_an_import_does_not_undo_it(press: Path) -> None:
+    assert "press" in broadside("subscribers", "unsubscribe", "zoe@example.org", "--list", "press").out
+    broadside("subscribers", "unsubscribe", "zoe@example.org")
+    assert put(press, PEOPLE, "--json").json["kept_out"] == 1
+    events = broadside("subscribers", "show", "zoe@example.org", "--json").json["subscriptions"][0]["events"]
+    assert [(event["standing"], event["source"]) for event in events][1:] == [("unsubscribed", BY_HAND)]
+
+
+def test_suppress_and_lift(press: Path) -> None:
+    broadside("subscribers", "suppress", "zoe@example.org", "--reason", "complaint")
+    broadside("subscribers", "suppress", "stranger@example.org")
+    known = broadside("subscribers", "show", "zoe@example.org", "--json").json
+    assert [(held["scope"], held["reason"]) for held in known["suppressions"]] == [("", "complaint")]
+    assert "gets no mail: complaint" in broadside("subscribers", "show", "zoe@example.org").out
+    assert put(press, PEOPLE, "--json").json["kept_out"] == 1
+    broadside("subscribers", "suppress", "zoe@example.org", "--lift")
+    assert put(press, PEOPLE, "--json").json["kept_out"] == 0
+    assert "press" in broadside("subscribers", "suppress", "zoe@example.org", "--purpose", "pres", status=1).err
+
+
+def test_lists_and_how_many_stand_on_them(press: Path) -> None:
+    broadside("subscribers", "unsubscribe", "zoe@example.org")
+    assert broadside("list", "show", "press", "--json").json == {
+        "lists": [
+            {"name": "press", "title": "IMPALA for the press", "purpose": "press",
+             "confirmed": 2, "pending": 0, "unsubscribed": 1},
+        ]
+    }  # fmt: skip
+    broadside("list", "create", "members", "--title", "Members", "--purpose", "membership")
+    assert "IMPALA for the press" in broadside("list", "show").out
+    assert "already" in broadside("list", "create", "press", "--title", "Again", status=1).err
+    assert broadside("list", "create", "Not a name", "--title", "x", status=1).err
+
+
+def test_segments_are_saved_and_counted(press: Path) -> None:
+    rule = press / "rule.json"
+    rule.write_text(json.dumps({"any": [{"country": "BE"}, {"topic": "streaming"}, {"language": "ar"}]}))
+    broadside("segment", "save", "south", rule)
+    broadside("subscribers", "suppress", "li@example.com")
+    assert broadside("segment", "count", "south", "--json").json == {
+        "segment": "south", "matching": 2, "reachable": 1,
+    }  # fmt: skip
+    assert "2 people, of whom 1 may" in broadside("segment", "count", "south").out
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"BE"', '{"contry": "BE"}', "[" * 100_000], ids=lambda text: text[:16])
+def test_a_rule_that_is_none_is_refused(press: Path, text: str) -> None:
+    rule = press / "rule.json"
+    rule.write_text(text)
+    said = broadside("segment", "save", "south", rule, status=1)
+    assert said.err.startswith("broadside: ")
+    assert said.err.count("\n") == 1
+
+
+def test_the_house_style_is_entered_and_shown(database: str, tmp_path: Path) -> None:
+    assert "house import" in broadside("house", "show", status=1).err
+    file = tmp_path / "house.yaml"
+    file.write_text("name: IMPALA\naddress: |\n  Coudenberg 70\n  1000 Brussels\nboilerplate:\n  en: About [us].\n")
+    broadside("house", "import", file)
+    shown = broadside("house", "show").out
+    for words in ("IMPALA", "Coudenberg 70", "About [us]."):
+        assert words in shown
+    assert broadside("house", "show", "--json").json["address"] == ["Coudenberg 70", "1000 Brussels"]
+    file.write_text("name: IMPALA\nadress: x\n")
+    assert "did you mean 'address'?" in broadside("house", "import", file, status=1).err
