@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+import mailer  # noqa: F401  (adds its rules to those that a segment may have)
 from cli.group import commands, example
 from cli.output import count, say, write_json
 from config.database import reading, transaction

@@ -4,11 +4,11 @@ import time
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from cli.output import DONE, PARTLY, REFUSED, err, say, warn
@@ -62,10 +62,10 @@ class Look:
             BarColumn(bar_width=None),
             TextColumn("{task.fields[of]}", markup=False),
             TextColumn("{task.fields[rate]}", markup=False),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
             expand=True,
         )
-        self._task = self._bar.add_task("", total=None, of="", rate="")
+        self._task = self._bar.add_task("", total=None, of="", rate="", left="")
 
     @property
     def total(self) -> int:
@@ -107,6 +107,7 @@ class Look:
             total=self.total or None,
             of=f"{done:,}/{self.total:,}" if self.total else "",
             rate=f"{rate:,.0f}/s" if rate else "",
+            left=f"{timedelta(seconds=round(self.waiting / rate))} left" if rate else "",
         )
         states = ", ".join(f"{state} {number:,}" for state, number in sorted(self.counts.items()))
         return Group(self._bar, Text(states))

@@ -9,7 +9,7 @@ import pytest
 
 from cli.subscribers import BY_HAND
 from subscribers.fields import FIELDS
-from tests.cli.speaking import Said, broadside
+from tests.cli.speaking import Said, broadside, program
 
 PEOPLE = """\
 email,first_name,last_name,languages,country,role,topics,beat
@@ -142,6 +142,13 @@ def test_segments_are_saved_and_counted(press: Path) -> None:
         "segment": "south", "matching": 2, "reachable": 1,
     }  # fmt: skip
     assert "2 people, of whom 1 may" in broadside("segment", "count", "south").out
+
+
+def test_segments_know_of_mailings(tmp_path: Path) -> None:
+    """In a process that has loaded nothing of mailings by itself."""
+    (tmp_path / "rule.json").write_text('{"received": "value-gap"}')
+    said = program("segment", "save", "had-it", "rule.json", folder=tmp_path)
+    assert "no mailing named 'value-gap'" in said.err
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"BE"', '{"contry": "BE"}', "[" * 100_000], ids=lambda text: text[:16])
