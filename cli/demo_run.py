@@ -125,7 +125,7 @@ class Demo:
         with self._step(f"mailing send {NAME} --wait", ""):
             with transaction() as session:
                 control.send(session, session.get_one(Mailing, mailing_id))
-            ask_for_work()
+            ask_for_work(mailing_id)
             look, told = Look(NAME), time.monotonic()
             # No thread draws the bar: this process starts others again where one ends, and forks with one thread only.
             with Live(console=out, auto_refresh=False, transient=True) if out.is_terminal else nullcontext() as live:

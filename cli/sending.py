@@ -60,7 +60,7 @@ def send(
         say(f"{name} is scheduled for {moment.isoformat(' ', 'minutes')} to {readers}")
     else:
         say(f"{name} goes out to {readers}")
-        _have_it_looked_at()
+        _have_it_looked_at(mailing.id)
     _go_on(name, wait=wait)
 
 
@@ -74,17 +74,16 @@ def pause(name: Name) -> None:
 @app.command(epilog=example("broadside mailing resume value-gap"))
 def resume(name: Name, wait: Wait = False) -> None:
     """Go on with a paused mailing; nobody gets it twice."""
-    _change(name, control.resume)
+    mailing_id = _change(name, control.resume)
     say(f"{name} goes on")
-    _have_it_looked_at()
+    _have_it_looked_at(mailing_id)
     _go_on(name, wait=wait)
 
 
 @app.command(epilog=example("broadside mailing cancel value-gap"))
 def cancel(name: Name) -> None:
     """End a mailing for good within 2 seconds; who has it has it, nobody else will."""
-    _change(name, control.cancel)
-    _have_it_looked_at()
+    _have_it_looked_at(_change(name, control.cancel))
     say(f"{name} is cancelled")
 
 
@@ -112,12 +111,13 @@ def retry(
             say("nothing is sent again")
             raise typer.Exit(REFUSED)
     with transaction() as session:
-        queued = control.retry(session, control.find_mailing(session, name), wanted)
+        mailing = control.find_mailing(session, name)
+        queued = control.retry(session, mailing, wanted)
     if not queued:
         say(f"{name} has none that {'are' if wanted == State.uncertain else 'have'} {state}")
         return
     say(f"{count(queued, 'message')} of {name} will be sent again")
-    _have_it_looked_at()
+    _have_it_looked_at(mailing.id)
     _go_on(name, wait=wait)
 
 
@@ -144,9 +144,12 @@ def _instant(text: str | None) -> datetime | None:
     return moment
 
 
-def _change(name: str, change: Callable[[Session, Mailing], Any]) -> None:
+def _change(name: str, change: Callable[[Session, Mailing], Any]) -> int:
+    """Change a mailing; its id."""
     with transaction() as session:
-        change(session, control.find_mailing(session, name))
+        mailing = control.find_mailing(session, name)
+        change(session, mailing)
+        return mailing.id
 
 
 def _go_on(name: str, *, wait: bool) -> None:
@@ -155,11 +158,11 @@ def _go_on(name: str, *, wait: bool) -> None:
     say(f"see how it goes: broadside mailing report {name}")
 
 
-def _have_it_looked_at() -> None:
+def _have_it_looked_at(mailing_id: int) -> None:
     """Ask the workers to look at once, instead of within 2 s; without a queue the database has it all the same."""
     from tasks.asking import ask_for_work  # noqa: PLC0415 -- Celery loads slowly, and most commands need none
 
     try:
-        ask_for_work()
+        ask_for_work(mailing_id)
     except Unavailable as error:
         warn(f"{error}; it is noted in the database and begins when workers and Redis run")

@@ -13,8 +13,8 @@ PATIENCE = 3.0
 """Seconds to wait for Redis: what is asked for is in the database, and is found without being asked for."""
 
 
-def ask_for_work() -> None:
-    """Have a worker look for what is due, now. Raises Unavailable where Redis does not answer."""
+def ask_for_work(mailing_id: int) -> None:
+    """Have a worker look now for what is due, at that mailing above all. Raises Unavailable without a Redis."""
     options = {
         **app.conf.broker_transport_options,
         "socket_connect_timeout": PATIENCE,
@@ -23,7 +23,9 @@ def ask_for_work() -> None:
     }
     try:
         with app.connection_for_write(url=broker_url(), transport_options=options) as connection:
-            look_for_work.apply_async(kwargs={"now": True}, producer=Producer(connection), retry=False)
+            look_for_work.apply_async(
+                kwargs={"now": True, "mailing_id": mailing_id}, producer=Producer(connection), retry=False
+            )
     except (OperationalError, RedisError, OSError) as error:
         where = settings().redis.rpartition("@")[2]
         raise Unavailable(f"Redis does not answer at {where}") from error

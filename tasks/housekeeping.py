@@ -1,17 +1,15 @@
 """What is done every few seconds, by whoever comes first: the database says what is due, however old."""
 
 import logging
-import time
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from config.database import database_time, in_seconds, transaction
-from config.settings import settings
 from mailer import control
 from mailer.freeze import freeze
-from mailer.ledger import deferrals, recorder, recovery
+from mailer.ledger import deferrals, recovery
 from mailer.ledger.models import Batch, PeriodicRun
 from mailer.models import Mailing, MailingState
 from tasks.app import app
@@ -22,31 +20,21 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 2.0
 """Seconds between looks for work."""
-TIDY_EVERY = 3600.0
-"""Seconds between tidyings; beat asks more often, because it counts from its own start."""
-KEEP_RECORDERS = 24 * 3600.0
-"""Seconds for which a recorder that was recorded is kept."""
 
+"""Seconds between tidyings; beat asks more often, because it counts from its own start."""
 app.conf.beat_schedule = {
     "look for work": {"task": "look_for_work", "schedule": LOOK_EVERY, "options": {"queue": HOUSEKEEPING}},
-    "tidy": {"task": "tidy", "schedule": TIDY_EVERY / 12, "options": {"queue": HOUSEKEEPING}},
 }
 
 
 @app.task(name="look_for_work")
-def look_for_work(now: bool = False) -> None:
-    """Do what is due. `now`: a person waits for it, so it does not matter when it was last done."""
+def look_for_work(now: bool = False, mailing_id: int | None = None) -> None:
+    """Do what is due. `now`: a person waits for it, for that mailing, so it does not matter when it was last done."""
     if not now and not my_turn("look_for_work", LOOK_EVERY / 2):
         return
     do_what_is_due()
-
-
-@app.task(name="tidy")
-def tidy() -> None:
-    """Remove what is kept for a day."""
-    if not my_turn("tidy", TIDY_EVERY):
-        return
-    recorder.prune(settings().state_dir, time.time() - KEEP_RECORDERS)
+    if mailing_id is not None:
+        hint_mailing(mailing_id)
 
 
 def do_what_is_due() -> None:

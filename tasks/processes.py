@@ -18,6 +18,10 @@ log = logging.getLogger(__name__)
 
 WATCH_EVERY = 2.0
 """Seconds between looks at recorders whose process died."""
+TIDY_EVERY = 3600.0
+"""Seconds between removals of recorders that were recorded long ago, on each host its own."""
+KEEP_RECORDERS = 24 * 3600.0
+"""Seconds for which a recorder that was recorded is kept: `ledger reconcile` may ask for it."""
 PR_SET_PDEATHSIG = 1
 _LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
 AT_ONCE = 3.0
@@ -103,9 +107,14 @@ def run_worker(processes: int) -> int:
     # Only now, while the nodes start: what follows takes half a second to load.
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
+    from mailer.ledger import recorder  # noqa: PLC0415
     from mailer.ledger.recovery import recover_host  # noqa: PLC0415
 
+    tidied = -TIDY_EVERY
     while not ending.asked:
+        if time.monotonic() - tidied >= TIDY_EVERY:
+            tidied = time.monotonic()
+            recorder.prune(settings().state_dir, time.time() - KEEP_RECORDERS)
         try:
             recover_host()
         except DBAPIError as error:
