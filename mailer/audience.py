@@ -56,13 +56,9 @@ def audience(session: Session, mailing: Mailing) -> Select[Any]:
     suppressed = exists().where(
         Suppression.address_hash == Subscriber.address_hash, Suppression.scope.in_(["", List.purpose])
     )
-    rank = (
-        case(
-            {list_id: place * RANK for place, list_id in enumerate(lists)},
-            value=Subscription.list_id,
-            else_=len(lists) * RANK,
-        )
-        + Subscription.list_id
+    named_first = {list_id: place * RANK for place, list_id in enumerate(lists)}
+    rank = Subscription.list_id + (
+        case(named_first, value=Subscription.list_id, else_=len(lists) * RANK) if named_first else 0
     )
     standing = Subscription.standing
     per_list = (
