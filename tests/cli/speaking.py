@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -65,3 +67,27 @@ def program(*arguments: object, folder: Path, **settings: object) -> Said:
         [PROGRAM, *map(str, arguments)], env=env, cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def on_a_terminal(*arguments: object, folder: Path, answer: str = "", env: dict[str, str] | None = None) -> Said:
+    """Run the installed program on a terminal of 80 columns, its environment ours and `env`; `answer` is typed in."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, *map(str, arguments)],
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", **(env or {})},
+    )
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    shown = b""
+    while process.poll() is None or select.select([ours], [], [], 0)[0]:
+        try:
+            if select.select([ours], [], [], 0.1)[0]:
+                shown += os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+    os.close(ours)
+    return Said(process.wait(60), shown.decode(), "")

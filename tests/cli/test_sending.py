@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from mailer.freeze import freeze
 from mailer.ledger.models import Batch, Delivery
 from mailer.models import Mailing
 from tasks.queues import HOUSEKEEPING
-from tests.cli.speaking import broadside
+from tests.cli.speaking import broadside, on_a_terminal
 from tests.press import open_office, set_up, work, write_folder
 from tests.receiver import Receiver, RefuseEvery
 from tests.servers import free_port
@@ -172,13 +172,28 @@ def test_sending_later_needs_a_zone_and_a_future(office: Path, queue: redis.Redi
 
 
 def test_waiting_also_for_the_time_to_come(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "PATIENCE", 1.5)
     moment = datetime.now(UTC) + timedelta(seconds=3)
     with receiver(monkeypatch), worker():
         said = broadside("mailing", "send", "value-gap", "--wait", "--at", moment.isoformat())
     assert datetime.now(UTC) > moment
     assert "finished" in said.out
-    assert "no worker" not in said.err, "nobody needs one before the time has come"
+
+
+def test_nobody_needs_a_worker_before_the_time_has_come(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "PATIENCE", 0)
+    broadside("mailing", "send", "value-gap", "--at", "2099-05-04T09:00+02:00")
+    look = watching.Look("value-gap")
+    with redirect_stderr(io.StringIO()) as err:
+        for _ in range(3):
+            assert look.take()
+            time.sleep(0.01)
+        assert not err.getvalue()
+        with transaction() as session:
+            session.execute(update(Mailing).values(send_at=datetime.now(UTC)))
+        for _ in range(3):
+            assert look.take()
+            time.sleep(0.01)
+    assert err.getvalue().count("no worker is running") == 1
 
 
 def test_without_redis_it_is_noted_all_the_same(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,13 +276,18 @@ def test_retry_what_failed(office: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "none" in broadside("mailing", "retry", "value-gap", "--state", "failed").out
 
 
-def test_retrying_what_is_uncertain_is_asked_first(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def make_the_first_uncertain() -> None:
+    """As if the connection had died after the final dot of the first message."""
+    with transaction() as session:
+        batch = session.scalars(select(Batch).where(Batch.number == 1)).one()
+        batch.counts = {**batch.counts, "sent": batch.counts["sent"] - 1, "uncertain": 1}
+        session.execute(update(Delivery).where(Delivery.seq == 1).values(state="uncertain"))
+
+
+def test_retrying_what_is_uncertain_needs_a_person(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver(monkeypatch) as running, worker():
         broadside("mailing", "send", "value-gap", "--wait")
-        with transaction() as session:  # as if the connection had died after the final dot of the first message
-            batch = session.scalars(select(Batch).where(Batch.number == 1)).one()
-            batch.counts = {**batch.counts, "sent": batch.counts["sent"] - 1, "uncertain": 1}
-            session.execute(update(Delivery).where(Delivery.seq == 1).values(state="uncertain"))
+        make_the_first_uncertain()
         said = broadside("mailing", "retry", "value-gap", "--state", "uncertain", status=1)
         assert "1 reader may get value-gap twice" in said.err
         assert "--yes" in said.err
@@ -277,3 +297,18 @@ def test_retrying_what_is_uncertain_is_asked_first(office: Path, monkeypatch: py
     twice = [message for message in running.messages if message.rcpt == running.messages[-1].rcpt]
     ids = {line for one in twice for line in one.content.split(b"\r\n") if line.lower().startswith(b"message-id:")}
     assert (len(twice), len(ids)) == (2, 1)
+
+
+def test_at_a_terminal_one_is_asked(office: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("mailing", "retry", "value-gap", "--state", "uncertain")
+    with receiver(monkeypatch):
+        with worker():
+            broadside("mailing", "send", "value-gap", "--wait")
+        make_the_first_uncertain()
+        said = on_a_terminal(*words, folder=tmp_path, answer="n\n")
+        assert "may get value-gap twice" in said.out
+        assert said.status == 1
+        assert broadside("mailing", "report", "value-gap", "--json").json["deliveries"]["uncertain"] == 1
+        said = on_a_terminal(*words, folder=tmp_path, answer="y\n")
+        assert said.status == 0
+        assert broadside("mailing", "report", "value-gap", "--json").json["deliveries"]["queued"] == 1

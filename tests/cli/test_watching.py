@@ -1,10 +1,6 @@
 """What one sees while waiting, on a terminal of 80 columns."""
 
 import io
-import os
-import pty
-import select
-import subprocess
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,7 +11,7 @@ from rich.console import Console
 
 from cli.watching import Look
 from mailer.models import MailingState
-from tests.cli.speaking import PROGRAM, program
+from tests.cli.speaking import on_a_terminal, program
 
 
 def screen(look: Look) -> list[str]:
@@ -59,22 +55,9 @@ def test_a_bar_on_a_terminal_and_none_into_a_file(tmp_path: Path) -> None:
     people.write_text("email\n" + "".join(f"reader{number}@example.org\n" for number in range(6000)))
     program("list", "create", "press", "--title", "Press", folder=tmp_path)
     words = ("subscribers", "import", people, "--list", "press", "--basis", "consent", "--source", "a form")
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [PROGRAM, *words], cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "BROADSIDE_STATE_DIR": str(tmp_path / "state")},
-    )  # fmt: skip
-    os.close(theirs)
-    shown = b""
-    while process.poll() is None or select.select([ours], [], [], 0)[0]:
-        try:
-            if select.select([ours], [], [], 0.1)[0]:
-                shown += os.read(ours, 65536)
-        except OSError:  # the other end is closed
-            break
-    os.close(ours)
-    assert process.wait() == 0
-    assert b"5000/6000" in shown.replace(b",", b"")
+    said = on_a_terminal(*words, folder=tmp_path, env={"BROADSIDE_STATE_DIR": str(tmp_path / "state")})
+    assert said.status == 0
+    assert "5000/6000" in said.out.replace(",", "")
     quiet = program(*words, folder=tmp_path)
     assert (quiet.status, quiet.err) == (0, "")
     assert "6,000 rows read" in quiet.out
