@@ -1,6 +1,7 @@
 """PostgreSQL and Redis servers of our own, for tests and benchmarks; each ends with its block."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,10 +21,15 @@ PATIENCE = 60.0
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of loopback that nobody listens on, below those that outgoing connections are given."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def postgres_programs() -> Path:
