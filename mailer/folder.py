@@ -11,7 +11,8 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from config.errors import Refused, Unknown
+from config.errors import Refused
+from mailer.control import find_mailing
 from mailer.mailing_file import MailingFile, read_mailing_file
 from mailer.models import Draft, Mailing, MailingMedia, MailingState, Media, Sender
 from mailer.plan.headers import split_mailbox
@@ -119,14 +120,6 @@ def _check_names(session: Session, described: MailingFile, own: str) -> None:
         find_mailing(session, name)
         if name == own:
             raise Refused(f"{own} excludes those who get it; name another mailing under exclude")
-
-
-def find_mailing(session: Session, name: str) -> Mailing:
-    """The mailing of that name. Raises Unknown with the nearest."""
-    found = session.scalar(select(Mailing).where(Mailing.name == name))
-    if found is None:
-        raise Unknown("mailing", name, session.scalars(select(Mailing.name)))
-    return found
 
 
 def _organisation(session: Session, sender: str) -> int:

@@ -13,8 +13,9 @@ from config.database import reading, transaction
 from config.errors import Refused
 from config.migrate import upgrade
 from mailer.check import check_mailing
+from mailer.control import find_mailing
 from mailer.editions import compile_mailing
-from mailer.folder import find_mailing, import_folder
+from mailer.folder import import_folder
 from mailer.house import import_house
 from mailer.ledger.states import Skip, State
 from mailer.mailing_file import MailingFile
