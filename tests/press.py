@@ -171,6 +171,8 @@ def work(rounds: int = 100) -> None:
 def ledger(mailing_id: int) -> dict[str, tuple[str, str]]:
     """{address: (state, reply)} of all deliveries; asserts on the way that the batches count what the rows say."""
     with reading() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})  # both from one moment
         mailing = session.get_one(Mailing, mailing_id)
         rows = list(reports.deliveries(session, mailing))
         counted = reports.counts(session, mailing_id)
