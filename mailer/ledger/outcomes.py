@@ -15,7 +15,7 @@ from mailer.ledger.claims import held_by, members
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.recorder import Entry, Evidence, Step
 from mailer.ledger.states import State, move
-from mailer.models import Mailing, OnUncertain
+from mailer.models import Mailing, MailingState, OnUncertain
 
 LONGEST_WAIT = 1800.0
 """Seconds: the longest pause between two attempts at one delivery."""
@@ -87,8 +87,11 @@ def record(
     return True
 
 
-def resolve_late(session: Session, evidence: Evidence) -> int:
-    """Let evidence that comes after its claim was taken away resolve what was called uncertain; how many it did."""
+def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> int:
+    """Let evidence that comes after its claim was taken away resolve what was called uncertain; how many it did.
+
+    A finished mailing goes on if some of it is to be sent after all.
+    """
     theirs = (
         Delivery.mailing_id == evidence.mailing_id,
         Delivery.seq.in_([entry.seq for entry in evidence.entries]),
@@ -96,9 +99,15 @@ def resolve_late(session: Session, evidence: Evidence) -> int:
         Delivery.claim == evidence.claim,
     )
     known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
-    untouched = {entry.seq for entry in evidence.entries if entry.step is Step.not_begun}
+    # That nothing was sent proves something only of a claim that was made: one that chose a relay.
+    made = trustworthy and evidence.relay_id is not None
+    untouched = {entry.seq for entry in evidence.entries if made and entry.step is Step.not_begun}
     resolved = 0
-    for number in session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all():
+    numbers = session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all()
+    if not numbers:
+        return 0
+    mailing = session.get_one(Mailing, evidence.mailing_id, with_for_update=True)
+    for number in numbers:
         batch = session.scalar(
             select(Batch).where(Batch.mailing_id == evidence.mailing_id, Batch.number == number).with_for_update()
         )
@@ -120,6 +129,8 @@ def resolve_late(session: Session, evidence: Evidence) -> int:
                 .values(retry_at=batch.due_at, reason="not sent: its worker's recorder says so")
             )
         resolved += len(outcomes) + len(never_sent)
+        if batch.due_at is not None and mailing.state == MailingState.finished:
+            mailing.state, mailing.finished_at = MailingState.sending, None
     return resolved
 
 
@@ -177,7 +188,7 @@ def _write(
     for given in outcomes:
         attempts, deferred_since = old[given.seq]
         outcome = _past_deadline(given, mailing, deferred_since, now)
-        refused = outcome.state is State.deferred and outcome.reply is not None
+        refused = outcome.state is State.deferred and outcome.was_attempted
         row = {
             "key": outcome.seq,
             "state": outcome.state,
@@ -231,7 +242,7 @@ def _write(
 
 def _past_deadline(outcome: Outcome, mailing: Mailing, since: datetime | None, now: datetime) -> Outcome:
     """A temporary refusal after the deadline is final; a relay that cannot be reached fails nobody."""
-    if outcome.state is not State.deferred or outcome.reply is None or since is None:
+    if outcome.state is not State.deferred or not outcome.was_attempted or since is None:
         return outcome
     if now < since + timedelta(hours=mailing.deadline_hours):
         return outcome

@@ -99,7 +99,9 @@ class Recorder:
     def __init__(self, path: Path, claim: int, mailing_id: int, batch: int, seqs: Sequence[int]) -> None:
         self.path = path
         size = HEADER_SIZE + SLOT.size * len(seqs)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        # It appears under its name when it is complete and locked, so that nobody takes it for a dead one's.
+        draft = path.parent / "done" / f".{path.name}.{secrets.token_hex(4)}"
+        self._file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             # flock, not lockf: that one is lost when the process closes the file once. And the blocks are
             # taken now: writing a sparse map on a full disk kills with SIGBUS.
@@ -109,13 +111,15 @@ class Recorder:
             else:
                 os.write(self._file, bytes(size))
             self._map = mmap.mmap(self._file, size)
+            HEADER.pack_into(self._map, 0, MAGIC, b"", boot_id().encode(), claim, mailing_id, batch, 0, len(seqs))
+            for slot, seq in enumerate(seqs):
+                SLOT.pack_into(self._map, _at(slot), Step.not_begun, 0, 0, seq, b"")
+            os.link(draft, path)
         except BaseException:
             os.close(self._file)
-            path.unlink()
             raise
-        HEADER.pack_into(self._map, 0, MAGIC, b"", boot_id().encode(), claim, mailing_id, batch, 0, len(seqs))
-        for slot, seq in enumerate(seqs):
-            SLOT.pack_into(self._map, _at(slot), Step.not_begun, 0, 0, seq, b"")
+        finally:
+            draft.unlink()
         self._seqs = tuple(seqs)
 
     def relay(self, relay_id: int) -> None:
@@ -145,10 +149,6 @@ class Recorder:
         """The record's commit succeeded: the file is kept for a day, but nothing is owed any more."""
         self._map[8:16] = RECORDED
         close_file(self.path)
-
-    def discard(self) -> None:
-        """The claim was not made."""
-        self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the file; its lock goes with it."""
@@ -191,9 +191,17 @@ def held(path: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
         else:
-            yield path.exists()
+            yield _is(file, path)
     finally:
         os.close(file)
+
+
+def _is(file: int, path: Path) -> bool:
+    """True if the open file still has that name: since it was opened it may have been laid aside, and another made."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def close_file(path: Path) -> None:
@@ -209,7 +217,8 @@ def open_files(state_dir: Path) -> list[Path]:
 
 def all_files(state_dir: Path) -> list[Path]:
     """Every recorder that this host still has, recorded or not, oldest claim first."""
-    return sorted([*open_files(state_dir), *(folder(state_dir) / "done").iterdir()], key=lambda path: path.name)
+    done = (path for path in (folder(state_dir) / "done").iterdir() if not path.name.startswith("."))
+    return sorted([*open_files(state_dir), *done], key=lambda path: path.name)
 
 
 def prune(state_dir: Path, before: float) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from config.database import database_time, in_seconds, transaction
 from config.settings import settings
 from mailer.ledger import recorder
-from mailer.ledger.claims import members
+from mailer.ledger.claims import held_by, members
 from mailer.ledger.lease import GRACE
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.outcomes import Outcome, outcomes_of, record, resolve_late
@@ -32,10 +32,11 @@ def recover_host() -> list[Recovered]:
     recovered = []
     for path in recorder.open_files(settings().state_dir):
         with recorder.held(path) as dead:
-            evidence = recorder.read(path) if dead else None
-            if evidence is None:
+            if not dead:
                 continue
-            if settle(evidence):
+            evidence = recorder.read(path)
+            # One that cannot be read lost its pages when the power failed: its claim, if made, ends with its lease.
+            if evidence is not None and settle(evidence):
                 recovered.append(Recovered(evidence.mailing_id, evidence.batch))
             recorder.close_file(path)
     return recovered
@@ -46,10 +47,13 @@ def settle(evidence: Evidence) -> bool:
     trustworthy = evidence.boot_id == recorder.boot_id()
     with transaction() as session:
         outcomes = outcomes_of(evidence, trustworthy=trustworthy)
-        ended = record(
-            session, evidence.mailing_id, evidence.batch, evidence.claim, outcomes, relay_id=evidence.relay_id
+        theirs = evidence.mailing_id, evidence.batch, evidence.claim
+        # If our commit of this claim failed, another host may have made one of the same number since.
+        owner = session.scalar(select(Batch.owner).where(*held_by(*theirs)))
+        ended = owner == recorder.host_id(settings().state_dir) and record(
+            session, *theirs, outcomes, relay_id=evidence.relay_id
         )
-        late = 0 if ended or not trustworthy else resolve_late(session, evidence)
+        late = 0 if ended else resolve_late(session, evidence, trustworthy=trustworthy)
     if ended or late:
         log.warning(
             "recovered claim %d of mailing %d, batch %d: %d outcomes",
