@@ -53,8 +53,10 @@ def claim_batch(mailing_id: int, number: int) -> Claim | None:
     asked_at = boot_time()
     lease = Lease(settings().lease_seconds, asked_at)
     recorder_of_claim: Recorder | None = None
+    highest = witness.seen()
     try:
         with transaction() as session:
+            witness.check(session.scalar(select(ClaimCounter.value)) or 0, highest)
             batch = session.scalar(
                 select(Batch)
                 .where(Batch.mailing_id == mailing_id, Batch.number == number, Batch.state == "open")
@@ -65,7 +67,6 @@ def claim_batch(mailing_id: int, number: int) -> Claim | None:
                 return None
             due = _due(session, mailing, batch)
             claim_number = _next_number(session)
-            witness.check(claim_number)
             batch.claim = claim_number
             # Also for a claim of nobody: `ledger reconcile` asks what became of each number.
             path = recorder.file_of(state_dir, claim_number)
@@ -76,13 +77,13 @@ def claim_batch(mailing_id: int, number: int) -> Claim | None:
                 batch.lease_until = in_seconds(database_time(session), lease.seconds)
             else:
                 batch.state = "done"
+        witness.note(claim_number)
     except BaseException:
         # Whether a failed commit took place nobody knows. If it did, the claim stands until its lease ends, and
         # then everything is given back: the recorder, unlocked now, says that nothing was begun.
         if recorder_of_claim is not None:
             recorder_of_claim.close()
         raise
-    witness.note(claim_number)
     if not due:
         recorder_of_claim.mark_recorded()
         recorder_of_claim.close()
@@ -117,14 +118,12 @@ def held_by(mailing_id: int, batch: int, claim: int) -> tuple[ColumnElement[bool
 
 
 def members(batch: Batch) -> ColumnElement[bool]:
-    """True of the deliveries of a batch: by the primary key's range, so that no index on the batch is needed."""
-    if batch.seqs is not None:
-        return and_(Delivery.mailing_id == batch.mailing_id, Delivery.seq.in_(batch.seqs))
-    return and_(
-        Delivery.mailing_id == batch.mailing_id,
-        Delivery.seq.between(batch.first_seq, batch.last_seq),
-        Delivery.batch == batch.number,
-    )
+    """True of the deliveries of a batch: by the primary key's range, so that no index on the batch is needed.
+
+    Some of its run may be in later batches by now.
+    """
+    run = Delivery.seq.in_(batch.seqs) if batch.seqs else Delivery.seq.between(batch.first_seq, batch.last_seq)
+    return and_(Delivery.mailing_id == batch.mailing_id, run, Delivery.batch == batch.number)
 
 
 def _next_number(session: Session) -> int:

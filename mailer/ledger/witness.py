@@ -4,6 +4,7 @@ A database restored from a backup, or a standby that lagged at a failover, would
 were sent already. Its claim counter is then lower than what its witnesses saw.
 """
 
+import fcntl
 import os
 from contextlib import suppress
 from functools import cache
@@ -58,12 +59,11 @@ def seen() -> int:
     return max(in_redis, in_file)
 
 
-def check(number: int) -> None:
-    """Raise LedgerWentBackError unless the new claim number is higher than every one seen."""
-    highest = seen()
-    if number <= highest:
+def check(last: int, highest: int) -> None:
+    """Raise LedgerWentBackError where the database's last claim is older than the `highest` seen beforehand."""
+    if last < highest:
         raise LedgerWentBackError(
-            f"the database's last claim is {number - 1}, but claim {highest} has been seen: it went back in time "
+            f"the database's last claim is {last}, but claim {highest} has been seen: it went back in time "
             "(a restored backup?). Nothing is sent until `broadside ledger reconcile` has been run"
         )
 
@@ -72,7 +72,10 @@ def note(number: int) -> None:
     """Remember a committed claim. Losing the file or Redis loses nothing: the next claim fills it again."""
     with suppress(RedisError):  # the next claim asks first and will say so
         _redis(os.getpid(), settings().redis).eval(RAISE, 1, KEY, str(number))
-    path = _file()
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(str(number))
-    draft.replace(path)
+    file = os.open(_file(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if number > int(os.read(file, 20) or 0):
+            os.pwrite(file, f"{number:020d}".encode(), 0)  # one write of one length, so never half a number
+    finally:
+        os.close(file)
