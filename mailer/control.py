@@ -102,9 +102,11 @@ def skip_cancelled(session: Session, mailing_id: int) -> None:
     """Turn what a cancelled mailing has not begun into `skipped`; batches in hand follow when they are given back."""
     now = database_time(session)
     batches = session.scalars(
-        select(Batch).where(Batch.mailing_id == mailing_id, (Batch.state == "open") | Batch.due_at.is_not(None))
+        select(Batch)
+        .where(Batch.mailing_id == mailing_id, (Batch.state == "open") | Batch.due_at.is_not(None))
+        .order_by(Batch.number)
         .with_for_update()
-    ).all()  # fmt: skip
+    ).all()
     for batch in batches:
         if batch.state == "claimed":
             continue
@@ -122,6 +124,8 @@ def skip_cancelled(session: Session, mailing_id: int) -> None:
 
 def finish(session: Session, mailing_id: int) -> bool:
     """End a mailing of which nothing is queued, claimed or due again; True if that was now."""
+    # Batches are added under the lock of the mailing's row: after it, the next statement sees them all.
+    session.execute(select(Mailing.id).where(Mailing.id == mailing_id).with_for_update())
     unfinished = exists().where(Batch.mailing_id == mailing_id, (Batch.state != "done") | Batch.due_at.is_not(None))
     return (
         session.execute(
@@ -138,6 +142,7 @@ def retry(session: Session, mailing: Mailing, state: State) -> int:
     """Queue a mailing's failed or uncertain deliveries again; how many. An uncertain one may arrive twice."""
     if state not in (State.failed, State.uncertain):
         raise Refused(f"only failed or uncertain deliveries can be tried again, not {state}")
+    session.refresh(mailing, with_for_update=True)
     if mailing.state not in (MailingState.finished, MailingState.sending, MailingState.paused):
         raise Refused(f"cannot retry {mailing.name!r}: {_why_not(mailing.state)}")
     batches = session.scalars(

@@ -35,7 +35,11 @@ def regroup_due() -> list[tuple[int, int]]:
 
 
 def queue_again(session: Session, mailing_id: int, found: dict[int, list[tuple[int, State]]]) -> list[int]:
-    """Move deliveries {old batch: [(seq, state)]} into new open batches; the old ones are locked by the caller."""
+    """Move deliveries {old batch: [(seq, state)]} into new open batches.
+
+    The caller has locked the mailing's row, under whose lock its batches' numbers are given out, and then the old
+    batches: always in this order.
+    """
     seqs: list[int] = []
     for batch_number, deliveries in found.items():
         batch = session.get_one(Batch, (mailing_id, batch_number))
@@ -45,8 +49,6 @@ def queue_again(session: Session, mailing_id: int, found: dict[int, list[tuple[i
             take_out(counts, state)
             seqs.append(seq)
         batch.counts = counts
-    # One mailing's numbers are given out under the lock of its row.
-    session.execute(select(Mailing.id).where(Mailing.id == mailing_id).with_for_update())
     last = session.scalar(select(func.max(Batch.number)).where(Batch.mailing_id == mailing_id)) or 0
     made = []
     for number, group in enumerate(_groups(sorted(seqs)), start=last + 1):
@@ -74,6 +76,9 @@ def _groups(seqs: list[int]) -> Iterator[list[int]]:
 
 
 def _regroup(session: Session, mailing_id: int) -> list[int]:
+    mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
+    if mailing.state != MailingState.sending:
+        return []
     now = database_time(session)
     batches = session.scalars(
         select(Batch)

@@ -1,0 +1,300 @@
+"""Claims whose commit failed, hosts that come back late, and two who change one mailing at once."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from sqlalchemy import event, select, text, update
+from sqlalchemy.orm import Session
+
+from config.database import engine, reading, transaction
+from config.settings import settings
+from mailer import control
+from mailer.freeze import freeze
+from mailer.ledger import recorder, recovery, witness
+from mailer.ledger.claims import Claim, claim_batch
+from mailer.ledger.deferrals import regroup_due
+from mailer.ledger.models import Batch, Delivery
+from mailer.ledger.outcomes import Outcome, record
+from mailer.ledger.states import State
+from mailer.models import Mailing, MailingState
+from tests.press import mailing_state, open_office, send_mailing, set_up, states, write_folder
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class FailedError(Exception):
+    """The commit's answer did not arrive."""
+
+
+@pytest.fixture(autouse=True)
+def queue_server(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Redis.from_url(redis_server) as redis:
+        redis.flushdb()
+    set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=3)
+
+
+@pytest.fixture
+def mailing_id(tmp_path: Path) -> int:
+    """Six people, two batches."""
+    open_office(6)
+    number = send_mailing(write_folder(tmp_path / "value-gap"))
+    freeze(number)
+    return number
+
+
+@pytest.fixture
+def be_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Act as another host: one with a state folder of its own."""
+    return lambda host: set_up(monkeypatch, state_dir=tmp_path / host)
+
+
+def take(mailing_id: int, number: int) -> Claim:
+    claim = claim_batch(mailing_id, number)
+    assert claim is not None
+    claim.recorder.relay(1)
+    return claim
+
+
+def end(claim: Claim, *outcomes: Outcome) -> None:
+    with transaction() as session:
+        assert record(session, claim.mailing_id, claim.batch, claim.number, outcomes, relay_id=None)
+    claim.recorder.mark_recorded()
+    claim.recorder.close()
+
+
+def end_all(claim: Claim, state: State) -> None:
+    end(claim, *(Outcome(due.seq, state, "said so") for due in claim.due))
+
+
+def let_time_pass() -> None:
+    with transaction() as session:
+        session.execute(update(Delivery).where(Delivery.retry_at.is_not(None)).values(retry_at=LONG_AGO))
+        session.execute(update(Batch).where(Batch.due_at.is_not(None)).values(due_at=LONG_AGO))
+        session.execute(update(Batch).where(Batch.lease_until.is_not(None)).values(lease_until=LONG_AGO))
+
+
+def commit_fails(mailing_id: int, number: int) -> None:
+    """A claim that is rolled back; its recorder stays."""
+
+    def fail(_session: Session) -> None:
+        raise FailedError
+
+    event.listen(Session, "before_commit", fail)
+    try:
+        with pytest.raises(FailedError):
+            claim_batch(mailing_id, number)
+    finally:
+        event.remove(Session, "before_commit", fail)
+
+
+def test_a_delivery_belongs_to_its_last_batch_alone(mailing_id: int) -> None:
+    end_all(take(mailing_id, 1), State.deferred)
+    let_time_pass()
+    assert regroup_due() == [(mailing_id, 3)]
+    end(take(mailing_id, 3), Outcome(1, State.failed, "550 no"))  # the others are given back
+    with transaction() as session:
+        assert control.retry(session, session.get_one(Mailing, mailing_id), State.failed) == 1
+    assert [due.seq for due in take(mailing_id, 3).due] == [2, 3]
+    assert [due.seq for due in take(mailing_id, 4).due] == [1]
+
+
+def test_a_claim_that_was_never_made_ends_nobody_elses_of_the_same_number(
+    mailing_id: int, be_on: Callable[[str], None]
+) -> None:
+    be_on("north")
+    commit_fails(mailing_id, 1)
+    be_on("south")
+    claim = take(mailing_id, 1)
+    be_on("north")
+    assert [int(path.name, 16) for path in recorder.open_files(settings().state_dir)] == [claim.number]
+    assert recovery.recover_host() == []
+    assert states(mailing_id) == {"claimed": 3, "queued": 3}
+    claim.recorder.close()
+
+
+def test_a_claim_that_was_never_made_does_not_tell_that_nothing_was_sent(
+    mailing_id: int, be_on: Callable[[str], None]
+) -> None:
+    be_on("north")
+    commit_fails(mailing_id, 1)
+    be_on("south")
+    end_all(take(mailing_id, 1), State.uncertain)
+    be_on("north")
+    assert recovery.recover_host() == []
+    let_time_pass()
+    assert regroup_due() == []
+    assert states(mailing_id) == {"uncertain": 3, "queued": 3}
+
+
+def test_a_host_that_comes_back_late_sends_what_it_had_not_begun_though_all_else_is_finished(
+    mailing_id: int, be_on: Callable[[str], None]
+) -> None:
+    be_on("north")
+    claim = take(mailing_id, 1)
+    claim.recorder.end_sent(0)
+    claim.recorder.replied(0, 250, "ok")
+    claim.recorder.end_sent(1)
+    claim.recorder.close()
+    be_on("south")
+    let_time_pass()
+    recovery.expire_claims()
+    end_all(take(mailing_id, 2), State.sent)
+    with transaction() as session:
+        assert control.finish(session, mailing_id)
+    assert states(mailing_id) == {"uncertain": 3, "sent": 3}
+    be_on("north")
+    recovery.recover_host()
+    assert regroup_due() == [(mailing_id, 3)]
+    assert mailing_state(mailing_id) == "sending"
+    assert states(mailing_id) == {"uncertain": 1, "sent": 4, "queued": 1}
+
+
+def test_replies_from_before_a_reboot_resolve_what_was_called_uncertain_meanwhile(
+    mailing_id: int, be_on: Callable[[str], None]
+) -> None:
+    be_on("north")
+    claim = take(mailing_id, 1)
+    claim.recorder.end_sent(0)
+    claim.recorder.replied(0, 250, "ok")
+    claim.recorder.close()
+    [path] = recorder.open_files(settings().state_dir)
+    data = bytearray(path.read_bytes())
+    data[16:52] = b"another boot".ljust(36, b"\0")
+    path.write_bytes(data)
+    be_on("south")
+    let_time_pass()
+    recovery.expire_claims()
+    be_on("north")
+    recovery.recover_host()
+    assert states(mailing_id) == {"sent": 1, "uncertain": 2, "queued": 3}
+
+
+def test_a_recorder_that_lost_its_pages_is_in_nobodys_way(mailing_id: int) -> None:
+    with reading() as session:
+        next_number = (session.scalar(text("SELECT value FROM claim_counter")) or 0) + 1
+    recorder.file_of(settings().state_dir, next_number).write_bytes(bytes(512))
+    assert recovery.recover_host() == []
+    end_all(take(mailing_id, 1), State.sent)
+
+
+def test_a_claim_whose_witness_fails_lets_go_of_its_recorder(mailing_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_is_full(_number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(witness, "note", disk_is_full)
+        with pytest.raises(OSError, match="No space"):
+            claim_batch(mailing_id, 1)
+    assert states(mailing_id) == {"claimed": 3, "queued": 3}
+    assert len(recovery.recover_host()) == 1
+    assert states(mailing_id) == {"queued": 6}
+
+
+def test_the_witness_never_forgets_a_higher_claim(database: str) -> None:
+    settings().state_dir.mkdir(exist_ok=True)
+    witness.note(12)
+    witness.note(7)
+    with Redis.from_url(settings().redis) as redis:
+        redis.flushdb()
+    assert witness.seen() == 12
+
+
+def test_a_message_that_breaks_connections_fails_at_the_deadline(mailing_id: int) -> None:
+    broken = Outcome(1, State.deferred, reason="the relay closed every connection")
+    no_relay = Outcome(2, State.deferred, reason="no relay", was_attempted=False)
+    end(take(mailing_id, 1), broken, no_relay, Outcome(3, State.sent, "250 ok"))
+    with transaction() as session:
+        session.execute(
+            update(Delivery)
+            .where(Delivery.deferred_since.is_not(None))
+            .values(deferred_since=datetime.now(UTC) - timedelta(hours=49))
+        )
+        session.execute(update(Mailing).values(deadline_hours=48))
+    let_time_pass()
+    [(_, number)] = regroup_due()
+    end(take(mailing_id, number), broken, no_relay)
+    assert states(mailing_id) == {"failed": 1, "deferred": 1, "sent": 1, "queued": 3}
+
+
+def wait_for_a_lock_to_be_waited_for() -> None:
+    """Until another session of PostgreSQL waits for a lock; on SQLite writers wait at their beginning."""
+    if engine().dialect.name == "sqlite":
+        return
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    while True:
+        with reading() as session:
+            if session.scalar(query):
+                return
+        time.sleep(0.01)
+
+
+def in_background(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_a_mailing_does_not_finish_while_somebody_tries_again(mailing_id: int) -> None:
+    for number in (1, 2):
+        end_all(take(mailing_id, number), State.failed)
+    finished = []
+
+    def finish() -> None:
+        with transaction() as session:
+            finished.append(control.finish(session, mailing_id))
+
+    with transaction() as session:
+        control.retry(session, session.get_one(Mailing, mailing_id), State.failed)
+        session.flush()
+        thread = in_background(finish)
+        wait_for_a_lock_to_be_waited_for()
+    thread.join()
+    assert finished == [False]
+    assert mailing_state(mailing_id) == "sending"
+
+
+def test_a_retry_sees_that_the_mailing_has_finished_meanwhile(mailing_id: int) -> None:
+    for number in (1, 2):
+        end_all(take(mailing_id, number), State.failed)
+    with reading() as session:
+        seen_while_sending = session.get_one(Mailing, mailing_id)
+    with transaction() as session:
+        assert control.finish(session, mailing_id)
+    with transaction() as session:
+        control.retry(session, session.merge(seen_while_sending, load=False), State.failed)
+    assert mailing_state(mailing_id) == "sending"
+
+
+def test_regrouping_and_cancelling_do_not_wait_for_each_other(mailing_id: int) -> None:
+    end_all(take(mailing_id, 1), State.deferred)
+    let_time_pass()
+    made = []
+    with transaction() as session:
+        # What `cancel` does, with a regrouping between its two statements.
+        mailing = session.get_one(Mailing, mailing_id)
+        mailing.state = MailingState.cancelled
+        session.flush()
+        thread = in_background(lambda: made.extend(regroup_due()))
+        wait_for_a_lock_to_be_waited_for()
+        control.skip_cancelled(session, mailing_id)
+    thread.join()
+    assert made == []
+    assert states(mailing_id) == {"skipped": 6}
+
+
+def test_a_claim_that_is_refused_holds_no_lock_that_reconciling_needs(mailing_id: int) -> None:
+    with Redis.from_url(settings().redis) as redis:
+        redis.set(witness.KEY, "900")
+    with transaction() as session:
+        if engine().dialect.name == "postgresql":
+            session.execute(text("SELECT value FROM claim_counter FOR UPDATE"))
+            with pytest.raises(witness.LedgerWentBackError):
+                claim_batch(mailing_id, 1)
+        assert session.scalar(select(Batch.state).where(Batch.number == 1).with_for_update()) == "open"
