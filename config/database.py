@@ -38,6 +38,13 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 
+# A host that vanishes, or a process put to sleep, between a lock and its commit would make every other wait for it:
+# PostgreSQL lets go of the locks of either after a minute.
+LET_GO = (
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
+    "-c idle_in_transaction_session_timeout=60s"
+)
+
 
 class Base(DeclarativeBase):
     """All tables; constraint names are fixed so that migrations can name them on both databases."""
@@ -118,7 +125,13 @@ def make_engine(url: str) -> Engine:
         parsed,
         hide_parameters=True,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "options": "-c synchronous_commit=on -c timezone=UTC"},
+        connect_args={
+            "connect_timeout": 10,
+            "options": "-c synchronous_commit=on -c timezone=UTC " + LET_GO,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        },
     )
 
 

@@ -1,8 +1,10 @@
 """The relays: which there are, which answer, and which a batch goes through."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from config.database import database_time, in_seconds
@@ -28,9 +30,9 @@ def pick(session: Session, turn: int) -> Route | Relay:
     configured: list[tuple[Relay, RelayUrl]] = []
     for url in settings().relays:
         if url.name not in rows:
-            rows[url.name] = Relay(name=url.name, failures=0, last_error="")
-            session.add(rows[url.name])
-            session.flush()
+            with suppress(IntegrityError), session.begin_nested():  # another worker may make it in this moment
+                session.add(Relay(name=url.name, failures=0, last_error=""))
+            rows[url.name] = session.scalars(select(Relay).where(Relay.name == url.name)).one()
         configured.append((rows[url.name], url))
     now = database_time(session)
     up = [Route(relay.id, url) for relay, url in configured if relay.down_until is None or relay.down_until <= now]
