@@ -40,8 +40,11 @@ def look_for_work(now: bool = False, mailing_id: int | None = None) -> None:
 def do_what_is_due() -> None:
     """Freeze, recover, regroup, settle what was cancelled, finish, and hint at what nobody holds."""
     for mailing_id in control.due_mailings():
-        if freeze(mailing_id):
-            hint_mailing(mailing_id)
+        try:
+            if freeze(mailing_id):
+                hint_mailing(mailing_id)
+        except Exception:  # whatever is wrong with one mailing must not keep the others waiting
+            log.exception("mailing %d cannot be frozen", mailing_id)
     recovered = recovery.recover_host() + recovery.expire_claims()
     made = deferrals.regroup_due()
     _settle_cancelled()
