@@ -1,0 +1,462 @@
+"""The ledger under a model: workers that claim, send, die, sleep and wake in any order, on hosts that fail.
+
+The functions are the real ones, on a real database and with real flight recorders. Only the SMTP server is a model:
+what it accepted. After every step the batches' counts equal the rows, nobody was reached twice without having been
+listed as uncertain, and every change of state is one that the table allows; at the end everybody is accounted for.
+"""
+
+import os
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, note
+from hypothesis import settings as budget
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from redis import Redis
+from sqlalchemy import delete, event, insert, select, update
+from sqlalchemy.orm import Session
+
+from config.database import reading, transaction
+from config.settings import settings
+from mailer import control
+from mailer.freeze import freeze
+from mailer.ledger import recorder, recovery
+from mailer.ledger.claims import Claim, claim_batch, renew
+from mailer.ledger.deferrals import regroup_due
+from mailer.ledger.models import Attempt, Batch, Delivery
+from mailer.ledger.outcomes import outcomes_of, record
+from mailer.ledger.states import TRANSITIONS, State
+from mailer.models import Mailing, MailingState
+from tests.press import open_office, send_mailing, set_up, write_folder
+
+PEOPLE = 5
+BATCH = 3
+HOSTS = ("north", "south")
+WORKERS = st.integers(0, 1)
+PLACES = st.integers(0, 5)
+CODES = st.sampled_from([451, 250, 550])
+FINAL = {State.sent, State.failed, State.uncertain, State.skipped}
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class Died(Exception):
+    """The process ended here."""
+
+
+@dataclass
+class Worker:
+    """A claim in hand, and the messages whose end was sent and not answered."""
+
+    host: str
+    claim: Claim
+    begun: int = 0
+    in_flight: set[int] = field(default_factory=set)
+
+
+@pytest.fixture(autouse=True)
+def queue_server(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Redis.from_url(redis_server) as redis:
+        redis.flushdb()
+    set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=BATCH)
+
+
+def reachable(state: str) -> set[str]:
+    """The states that one call may bring a delivery to: at most claimed, its outcome, and queued again."""
+    found = {State(state)}
+    for _ in range(3):
+        found |= {new for old in found for new in TRANSITIONS[old]}
+    return {str(one) for one in found}
+
+
+class Ledger(RuleBasedStateMachine):
+    """One mailing, and two hosts with two workers in all, besides those to whom nothing happens."""
+
+    mailing_id: int
+    folder: Path
+
+    @initialize(on_uncertain=st.sampled_from(["leave", "leave", "resend"]))
+    def begin_anew(self, on_uncertain: str) -> None:
+        self.workers: dict[int, Worker] = {}
+        self.accepted: Counter[int] = Counter()
+        self.doubted: set[int] = set()  # those that may rightly be uncertain
+        self.retried: set[int] = set()  # a person wanted these again
+        self.gone: set[str] = set()
+        self.resends = on_uncertain == "resend"
+        self.last: dict[int, str] = {}
+        self.now, self.open, self.claimed = "sending", True, False
+        for host in HOSTS:
+            self.be_on(host)
+            for path in recorder.all_files(settings().state_dir):
+                path.unlink()
+        with transaction() as session:
+            for table in (Delivery, Batch, Attempt):
+                session.execute(delete(table))
+            session.execute(
+                update(Mailing).values(
+                    state=MailingState.sending, on_uncertain=on_uncertain, pause_reason="", finished_at=None
+                )
+            )
+            session.execute(insert(Delivery), self.deliveries)
+            session.execute(insert(Batch), self.batches)
+
+    def be_on(self, host: str) -> None:
+        """Act as that host: its state folder, its name."""
+        os.environ["BROADSIDE_STATE_DIR"] = str(self.folder / host)
+        settings.cache_clear()
+
+    def state(self) -> str:
+        with reading() as session:
+            return str(session.scalar(select(Mailing.state)))
+
+    def open_batches(self) -> list[int]:
+        with reading() as session:
+            return list(session.scalars(select(Batch.number).where(Batch.state == "open").order_by(Batch.number)))
+
+    # Workers
+
+    @precondition(lambda self: self.now == "sending" and self.open)
+    @rule(
+        worker=WORKERS, place=PLACES, host=st.sampled_from(HOSTS), dies=st.sampled_from(["", "", "", "before", "after"])
+    )
+    def claim(self, worker: int, place: int, host: str, dies: str) -> None:
+        """Claim a batch; perhaps die before the commit, or after it and before anybody is told."""
+        batches = self.open_batches()
+        if worker in self.workers or host in self.gone or not batches:
+            return
+        self.be_on(host)
+        recovery.recover_host()
+        number = batches[place % len(batches)]
+        if dies:
+
+            def die(_session: Session) -> None:
+                raise Died
+
+            event.listen(Session, f"{dies}_commit", die)
+            try:
+                claim_batch(self.mailing_id, number)
+            except Died:
+                note(f"died {dies} the commit of a claim")
+            finally:
+                event.remove(Session, f"{dies}_commit", die)
+            return
+        claim = claim_batch(self.mailing_id, number)
+        if claim is not None:
+            claim.recorder.relay(1)
+            self.workers[worker] = Worker(host, claim)
+
+    @precondition(lambda self: self.now == "sending" and self.open)
+    @rule(place=PLACES, host=st.sampled_from(HOSTS), codes=st.lists(CODES, min_size=1, max_size=BATCH))
+    def take_a_turn(self, place: int, host: str, codes: list[int]) -> None:
+        """A whole turn of a worker to whom nothing happens; a short one gives back what is left."""
+        self.claim(3, place, host, "")
+        for code in codes:
+            self.send_end(3, lost=False)
+            self.reply(3, code, heard=True)
+        self.end_turn(3, "")
+
+    @precondition(lambda self: self.now == "sending" and self.open and (self.workers or self.gone))
+    @rule(host=st.sampled_from(HOSTS))
+    def work_through(self, host: str) -> None:
+        """Whole turns until nothing is open."""
+        while self.state() == "sending" and host not in self.gone and self.open_batches():
+            self.take_a_turn(0, host, [250] * BATCH)
+
+    @precondition(lambda self: self.workers)
+    @rule(worker=WORKERS, lost=st.booleans())
+    def send_end(self, worker: int, lost: bool) -> None:
+        """Mark an end, look at the lease, send it; or the process dies or sleeps before the bytes leave (lost)."""
+        one = self.workers.get(worker)
+        if one is None or one.begun == len(one.claim.due):
+            return
+        slot = one.begun
+        one.claim.recorder.end_sent(slot)
+        if not one.claim.lease.may_begin():
+            one.claim.recorder.end_withdrawn(slot)
+            return
+        one.begun += 1
+        self.doubted.add(one.claim.due[slot].seq)
+        if not lost:
+            one.in_flight.add(slot)
+
+    @precondition(lambda self: any(worker.in_flight for worker in self.workers.values()))
+    @rule(worker=WORKERS, code=CODES, heard=st.booleans())
+    def reply(self, worker: int, code: int, heard: bool) -> None:
+        """The server decides on a message; its reply is heard or the connection dies first."""
+        one = self.workers.get(worker)
+        if one is None or not one.in_flight:
+            return
+        slot = min(one.in_flight)
+        one.in_flight.remove(slot)
+        seq = one.claim.due[slot].seq
+        if code == 250:
+            self.accept(seq)
+        if heard:
+            one.claim.recorder.replied(slot, code, "said the server")
+
+    def accept(self, seq: int) -> None:
+        if self.accepted[seq]:
+            with reading() as session:
+                listed = session.scalar(select(Delivery.was_uncertain).where(Delivery.seq == seq))
+            assert listed, f"delivery {seq} went out twice and was never listed as uncertain"
+            assert self.resends or seq in self.retried, f"delivery {seq} went out twice and nobody asked for it"
+        self.accepted[seq] += 1
+
+    @precondition(lambda self: self.workers)
+    @rule(worker=WORKERS, dies=st.sampled_from(["", "", "", "before", "after"]))
+    def end_turn(self, worker: int, dies: str) -> None:
+        """Record the batch as `send_batch` does; perhaps die before the commit, or after it."""
+        one = self.workers.pop(worker, None)
+        if one is None:
+            return
+        self.be_on(one.host)
+        claim = one.claim
+        try:
+            if dies == "before":
+                return
+            with transaction() as session:
+                outcomes = outcomes_of(claim.recorder.evidence())
+                held = record(session, claim.mailing_id, claim.batch, claim.number, outcomes, relay_id=None)
+            if dies == "after":
+                return
+            if not held:
+                recovery.settle(claim.recorder.evidence())
+            claim.recorder.mark_recorded()
+        finally:
+            claim.recorder.close()
+
+    @precondition(lambda self: self.workers)
+    @rule(worker=WORKERS)
+    def crash(self, worker: int) -> None:
+        one = self.workers.pop(worker, None)
+        if one is not None:
+            one.claim.recorder.close()
+
+    @precondition(lambda self: self.workers)
+    @rule(worker=WORKERS)
+    def oversleep(self, worker: int) -> None:
+        """The worker's lease is over by its own clock, and for long by the database's."""
+        one = self.workers.get(worker)
+        if one is not None:
+            one.claim.lease.lost()
+            with transaction() as session:
+                session.execute(
+                    update(Batch)
+                    .where(Batch.number == one.claim.batch, Batch.claim == one.claim.number, Batch.state == "claimed")
+                    .values(lease_until=LONG_AGO)
+                )
+
+    @precondition(lambda self: self.workers)
+    @rule(worker=WORKERS)
+    def ask_for_more_time(self, worker: int) -> None:
+        if worker in self.workers:
+            renew(self.workers[worker].claim)
+
+    # Hosts
+
+    @precondition(lambda self: not self.gone and self.workers)
+    @rule(host=st.sampled_from(HOSTS))
+    def host_goes(self, host: str) -> None:
+        """It is off: its workers die, and their leases run out."""
+        self.gone.add(host)
+        for number, one in list(self.workers.items()):
+            if one.host == host:
+                self.crash(number)
+        self.leases_run_out()
+
+    @precondition(lambda self: self.gone)
+    @rule(rebooted=st.booleans())
+    def host_returns(self, rebooted: bool) -> None:
+        for host in self.gone:
+            self.be_on(host)
+            for path in recorder.open_files(settings().state_dir):
+                if rebooted:
+                    self.forget_last_pages(path)
+        self.gone.clear()
+
+    def forget_last_pages(self, path: Path) -> None:
+        """After a reboot the file carries another boot's name, and an end that was sent may not have reached the disk."""
+        data = bytearray(path.read_bytes())
+        evidence = recorder.read(path)
+        assert evidence is not None
+        data[16:52] = b"another boot".ljust(36, b"\0")
+        for slot, entry in enumerate(evidence.entries):
+            self.doubted.add(entry.seq)
+            if entry.step is recorder.Step.end_sent:
+                data[recorder._at(slot)] = recorder.Step.not_begun
+        path.write_bytes(data)
+
+    def leases_run_out(self) -> None:
+        """Of claims whose holder is dead."""
+        living = [one.claim.number for one in self.workers.values()]
+        with transaction() as session:
+            session.execute(
+                update(Batch).where(Batch.state == "claimed", Batch.claim.not_in(living)).values(lease_until=LONG_AGO)
+            )
+
+    @precondition(lambda self: self.now != "finished" or self.gone)
+    @rule(host=st.sampled_from(HOSTS))
+    def recover(self, host: str) -> None:
+        if host not in self.gone:
+            self.be_on(host)
+            recovery.recover_host()
+
+    @precondition(lambda self: self.claimed)
+    @rule(host=st.sampled_from(HOSTS))
+    def expire(self, host: str) -> None:
+        if host in self.gone:
+            return
+        self.be_on(host)
+        with reading() as session:
+            elsewhere = session.scalars(
+                select(Delivery.seq)
+                .join(Batch, (Batch.number == Delivery.batch))
+                .where(
+                    Batch.state == "claimed",
+                    Batch.lease_until <= LONG_AGO,
+                    Batch.owner != recorder.host_id(settings().state_dir),
+                )
+            ).all()
+        self.doubted.update(elsewhere)
+        recovery.expire_claims()
+
+    # What is due, and what a person wants
+
+    @precondition(lambda self: {State.deferred, State.uncertain} & set(self.last.values()))
+    @rule()
+    def time_passes(self) -> None:
+        """Whatever waits for its time is due, and is found."""
+        with transaction() as session:
+            session.execute(update(Delivery).where(Delivery.retry_at.is_not(None)).values(retry_at=LONG_AGO))
+            session.execute(update(Batch).where(Batch.due_at.is_not(None)).values(due_at=LONG_AGO))
+        self.do_what_is_due()
+
+    @rule()
+    def do_what_is_due(self) -> None:
+        regroup_due()
+        with transaction() as session:
+            mailing = session.get_one(Mailing, self.mailing_id)
+            if mailing.state == MailingState.cancelled:
+                control.skip_cancelled(session, mailing.id)
+            control.finish(session, mailing.id)
+
+    def decide(self, what: object, *states: str) -> None:
+        if self.state() in states:
+            with transaction() as session:
+                what(session, session.get_one(Mailing, self.mailing_id))  # type: ignore[operator]
+
+    @precondition(lambda self: self.now == "sending")
+    @rule()
+    def pause(self) -> None:
+        self.decide(control.pause, "sending")
+
+    @precondition(lambda self: self.now == "paused")
+    @rule()
+    def resume(self) -> None:
+        self.decide(control.resume, "paused")
+
+    @precondition(lambda self: self.now in ("sending", "paused"))
+    @rule(really=st.integers(0, 9))
+    def cancel(self, really: int) -> None:
+        if really == 9:
+            self.decide(control.cancel, "sending", "paused")
+
+    @precondition(lambda self: self.now != "cancelled" and {State.failed, State.uncertain} & set(self.last.values()))
+    @rule(state=st.sampled_from([State.failed, State.uncertain]))
+    def retry(self, state: State) -> None:
+        before = {seq for seq, now in self.last.items() if now == state}
+        with transaction() as session:
+            control.retry(session, session.get_one(Mailing, self.mailing_id), state)
+        if state is State.uncertain:
+            self.retried |= before
+
+    # What must hold
+
+    @invariant()
+    def counts_equal_rows_and_states_move_as_allowed(self) -> None:
+        with reading() as session:
+            rows = session.execute(
+                select(Delivery.seq, Delivery.batch, Delivery.state, Delivery.reason).order_by(Delivery.seq)
+            ).all()
+            batches = session.execute(select(Batch.number, Batch.counts, Batch.state)).all()
+        by_batch: dict[int, Counter[str]] = defaultdict(Counter)
+        for row in rows:
+            by_batch[row.batch][row.state if row.state != State.skipped else f"skipped:{row.reason}"] += 1
+        assert {b.number: dict(b.counts) for b in batches if b.counts} == {n: dict(c) for n, c in by_batch.items()}
+        assert all(b.counts.get(State.queued) for b in batches if b.state == "open")
+        now = {row.seq: row.state for row in rows}
+        for seq, old in self.last.items():
+            assert now[seq] in reachable(old), f"delivery {seq} went from {old} to {now[seq]}"
+        self.last = now
+        self.now = self.state()
+        self.open, self.claimed = ({*(b.state for b in batches)} >= {state} for state in ("open", "claimed"))
+        for seq, state in now.items():
+            assert state != State.sent or self.accepted[seq], f"delivery {seq} is called sent and nobody has it"
+            assert state != State.uncertain or seq in self.doubted, f"delivery {seq} is doubted for no reason"
+
+    def teardown(self) -> None:
+        """All who live end their turn, every host comes back, and somebody works until nothing is left."""
+        if not hasattr(self, "workers"):
+            return
+        self.host_returns(rebooted=False)
+        for number in list(self.workers):
+            self.end_turn(number, "")
+        self.resume()
+        for _ in range(50):
+            self.leases_run_out()
+            for host in HOSTS:
+                self.recover(host)
+                self.expire(host)
+            self.time_passes()
+            if self.state() in ("finished", "cancelled") and not set(self.last.values()) - FINAL:
+                break
+            self.work_through(HOSTS[0])
+            self.counts_equal_rows_and_states_move_as_allowed()
+        assert self.state() in ("finished", "cancelled")
+        self.counts_equal_rows_and_states_move_as_allowed()
+        assert set(self.last.values()) <= FINAL, f"not everybody is accounted for: {self.last}"
+        for seq, state in self.last.items():
+            if state in (State.failed, State.skipped):
+                assert not self.accepted[seq] or seq in self.retried, f"delivery {seq} is {state} and was accepted"
+
+
+def test_the_ledger_is_true_in_every_order(database: str, tmp_path: Path) -> None:
+    open_office(PEOPLE)
+    mailing = send_mailing(write_folder(tmp_path / "value-gap"))
+    freeze(mailing)
+    with reading() as session:
+        columns = (Delivery, Batch)
+        first = [
+            [{c.name: getattr(row, c.name) for c in table.__table__.columns} for row in session.scalars(select(table))]
+            for table in columns
+        ]
+
+    class OneMailing(Ledger):
+        mailing_id = mailing
+        folder = tmp_path
+        deliveries, batches = first
+
+    kept = os.environ["BROADSIDE_STATE_DIR"]
+    examples = int(os.environ.get("MODEL_EXAMPLES", "0")) or (60 if database.startswith("sqlite") else 20)
+    try:
+        run_state_machine_as_test(
+            OneMailing,
+            settings=budget(
+                max_examples=examples,
+                stateful_step_count=50,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        os.environ["BROADSIDE_STATE_DIR"] = kept
