@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 2.0
 """Seconds between looks for work."""
 
-"""Seconds between tidyings; beat asks more often, because it counts from its own start."""
 app.conf.beat_schedule = {
     "look for work": {"task": "look_for_work", "schedule": LOOK_EVERY, "options": {"queue": HOUSEKEEPING}},
 }
