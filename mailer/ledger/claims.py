@@ -122,7 +122,10 @@ def members(batch: Batch) -> ColumnElement[bool]:
 
     Some of its run may be in later batches by now.
     """
-    run = Delivery.seq.in_(batch.seqs) if batch.seqs else Delivery.seq.between(batch.first_seq, batch.last_seq)
+    # The range also where the numbers are known: before its first statistics PostgreSQL would read the whole mailing.
+    run = Delivery.seq.between(batch.first_seq, batch.last_seq)
+    if batch.seqs:
+        run &= Delivery.seq.in_(batch.seqs)
     return and_(Delivery.mailing_id == batch.mailing_id, run, Delivery.batch == batch.number)
 
 

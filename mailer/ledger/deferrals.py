@@ -57,7 +57,11 @@ def queue_again(session: Session, mailing_id: int, found: dict[int, list[tuple[i
         session.add(batch)
         session.execute(
             update(Delivery)
-            .where(Delivery.mailing_id == mailing_id, Delivery.seq.in_(group))
+            .where(
+                Delivery.mailing_id == mailing_id,
+                Delivery.seq.between(group[0], group[-1]),
+                Delivery.seq.in_(group),
+            )
             .values(
                 batch=number,
                 state=State.queued,
