@@ -123,7 +123,7 @@ def members(batch: Batch) -> ColumnElement[bool]:
     Some of its run may be in later batches by now.
     """
     # The range also where the numbers are known: before its first statistics PostgreSQL would read the whole mailing.
-    run = Delivery.seq.between(batch.first_seq, batch.last_seq)
+    run: ColumnElement[bool] = Delivery.seq.between(batch.first_seq, batch.last_seq)
     if batch.seqs:
         run &= Delivery.seq.in_(batch.seqs)
     return and_(Delivery.mailing_id == batch.mailing_id, run, Delivery.batch == batch.number)

@@ -15,3 +15,11 @@ def test_migrations_make_the_tables_of_the_models(database: str) -> None:
 def test_upgrading_again_changes_nothing(database: str) -> None:
     upgrade()
     upgrade()
+
+
+def test_postgresql_lets_go_of_the_locks_of_those_who_sleep_or_vanish(database: str) -> None:
+    if not database.startswith("postgresql"):
+        return
+    with engine().connect() as connection:
+        for name, value in (("idle_in_transaction_session_timeout", "1min"), ("tcp_keepalives_idle", "30")):
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == value
