@@ -19,7 +19,7 @@ from mailer.ledger.lease import GRACE
 from mailer.ledger.states import Skip, State
 from mailer.models import MailingState
 from mailer.render.kinds import load_kind
-from tasks import housekeeping, processes
+from tasks import processes
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -180,7 +180,7 @@ def test_the_numbers_are_the_programs() -> None:
     assert says("at most five minutes at a time")
     assert outcomes.LONGEST_WAIT == 1800
     assert says("up to half an hour")
-    assert housekeeping.KEEP_RECORDERS == 24 * 3600
+    assert processes.KEEP_RECORDERS == 24 * 3600
     assert says("removed after a day")
     assert processes.WATCH_EVERY == 2
     assert says("Within two seconds")
