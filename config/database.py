@@ -156,6 +156,9 @@ def transaction() -> Iterator[Session]:
 def reading() -> Iterator[Session]:
     """A session that only reads; on SQLite it never waits for a writer."""
     with Session(engine().execution_options(read_only=True), expire_on_commit=False) as session:
+        if session.get_bind().dialect.name == "postgresql":
+            # A person may page through a long list; a reader keeps nobody waiting.
+            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         yield session
 
 
