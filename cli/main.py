@@ -21,6 +21,7 @@ GROUPS = (
     Group("list", "cli.lists", "Lists that people are on."),
     Group("subscribers", "cli.subscribers", "People: bring them in, look them up, let them go."),
     Group("segment", "cli.segments", "Saved filters over subscribers."),
+    Group("snippet", "cli.snippets", "Named pieces of text for any mailing."),
     Group("mailing", "cli.mailings", "Mailings: write, check, send, and see what became of them."),
     Group("ledger", "cli.ledger", "The account of what was sent, when it needs a person."),
     Group("db", "cli.database", "The database's tables.", database=False),

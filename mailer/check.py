@@ -22,6 +22,8 @@ from mailer.render.compile import Compilation
 from mailer.render.errors import SourceError
 from mailer.render.front import texts_by_field
 from mailer.render.personal import attribute_names
+from mailer.render.snippets import Snippets
+from mailer.render.tokenise import tokenise
 from mailer.render.tokens import Tokens
 
 EVERYBODY = 20_000
@@ -81,13 +83,14 @@ def _compile(report: Report, mailing: Mailing, draft: Draft, materials: Material
     """The edition, or None with the first error in each field and in the body reported."""
     file = f"{draft.language}.md"
     before = len(report.findings)
+    snippets = Snippets(materials.snippets, draft.language)
     for field, text in texts_by_field(draft.front):
         try:
-            Tokens(file).write(text, field=field, line=None)
+            tokenise(text, Tokens(file, snippets=snippets), field=field, line=None)
         except SourceError as error:
             report.error("text", error.where, error.problem, error.remedy)
     try:
-        Tokens(file).write(draft.body, line=draft.body_line)
+        tokenise(draft.body, Tokens(file, snippets=snippets), line=draft.body_line)
     except SourceError as error:
         report.error("text", error.where, error.problem, error.remedy)
     if len(report.findings) > before:

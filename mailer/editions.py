@@ -11,6 +11,8 @@ from mailer.house import House, load_house
 from mailer.models import Draft, Edition, Mailing, MailingEdition, MailingMedia, Media
 from mailer.plan.compiled import CompiledEdition, MediaRef
 from mailer.render.compile import Compilation, compile_with_usage, picture_reference
+from mailer.render.snippets import ByLanguage
+from mailer.snippets import load_snippets
 from subscribers.bulk import insert
 
 SHOWN = {"image/png", "image/jpeg", "image/gif"}
@@ -25,6 +27,7 @@ class Materials:
     pictures: Mapping[str, MediaRef]
     """By the names that the text uses; an attached picture may be shown too."""
     attachments: tuple[MediaRef, ...]
+    snippets: Mapping[str, ByLanguage]
 
 
 def drafts_of(session: Session, mailing: Mailing) -> list[Draft]:
@@ -34,7 +37,7 @@ def drafts_of(session: Session, mailing: Mailing) -> list[Draft]:
 
 
 def materials_of(session: Session, mailing: Mailing) -> Materials:
-    """The house style and the files of a mailing; no file's bytes are read."""
+    """The house style, the snippets and the files of a mailing; no file's bytes are read."""
     rows = session.execute(
         select(MailingMedia.filename, MailingMedia.media_hash, MailingMedia.attached, Media.content_type)
         .join(Media, Media.hash == MailingMedia.media_hash)
@@ -53,6 +56,7 @@ def materials_of(session: Session, mailing: Mailing) -> Materials:
             for filename, content_hash, attached, content_type in rows
             if attached
         ),
+        load_snippets(session),
     )
 
 
@@ -70,6 +74,7 @@ def compile_draft(mailing: Mailing, draft: Draft, materials: Materials) -> Compi
         reply_to=mailing.reply_to,
         file=f"{draft.language}.md",
         attachments=materials.attachments,
+        snippets=materials.snippets,
     )
 
 

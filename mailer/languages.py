@@ -16,7 +16,7 @@ def choose(available: Sequence[str], languages: Sequence[str], country: str, def
     edition in `default`, or None: no mail.
     """
     for wanted in (*languages, *_only_language(country)):
-        found = _match(available, wanted)
+        found = closest(available, wanted)
         if found:
             return found
     return default if fallback == Fallback.default and default in available else None
@@ -34,7 +34,8 @@ def official_languages(country: str) -> tuple[str, ...]:
     return ("nb",) if named.keys() == {"no", "nb", "nn"} else tuple(named)
 
 
-def _match(available: Sequence[str], wanted: str) -> str | None:
+def closest(available: Sequence[str], wanted: str) -> str | None:
+    """The one of `available` that is `wanted` or nearest to it (`pt` for `pt-BR`, then `pt-PT`), or None."""
     by_tag = {_normal(tag): tag for tag in available}
     tag = _normal(wanted)
     while tag:

@@ -51,6 +51,16 @@ class HouseStyle(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcTime, default=_now, onupdate=_now)
 
 
+class Snippet(Base):
+    """A named piece of Markdown in one language, for any edition to include."""
+
+    __tablename__ = "snippet"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    language: Mapped[str] = mapped_column(String(35), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+
+
 class Sender(Base):
     """A From address that an organisation may send as."""
 

@@ -53,10 +53,15 @@ class YamlFile:
 
     def where(self, *path: str | int) -> str:
         """`en.md, line 3` for a key by its path, or the nearest key above it that there is."""
+        line = self.line(*path)
+        return f"{self.file}, line {line}" if line else self.file
+
+    def line(self, *path: str | int) -> int:
+        """The line alone, 0 where no key leads there."""
         steps = tuple(str(step) for step in path)
         while steps and steps not in self._lines:
             steps = steps[:-1]
-        return f"{self.file}, line {self._lines[steps]}" if steps else self.file
+        return self._lines.get(steps, 0)
 
     def _read_lines(self, node: yaml.Node, path: tuple[str, ...]) -> None:
         if isinstance(node, yaml.MappingNode):

@@ -22,6 +22,7 @@ from mailer.mailing_file import MailingFile
 from mailer.render.filters import author_filters
 from mailer.render.kinds import kind_names, load_kind
 from mailer.render.personal import FIELDS
+from mailer.snippets import import_snippets
 from mailer.specimen import specimens
 from subscribers.importing import import_file
 from subscribers.lists import create_list
@@ -81,6 +82,9 @@ def folder(tmp_path: Path, environment: None) -> Path:
     upgrade()
     with transaction() as session:
         import_house(session, DEMO / "house.yaml")
+        snippets = tmp_path / "snippets.yaml"
+        snippets.write_text(block("yaml snippets.yaml"))
+        import_snippets(session, snippets)
         for name in ("press", "members", "staff"):
             create_list(session, name=name, title=name.title(), purpose="news")
     people = tmp_path / "people.csv"

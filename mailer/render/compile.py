@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup
@@ -21,11 +22,14 @@ from mailer.render.markdown import to_html
 from mailer.render.personal import environment
 from mailer.render.places import Sequence as Statements
 from mailer.render.places import mark_places
+from mailer.render.snippets import ByLanguage, Snippets
 from mailer.render.text import body_text
+from mailer.render.tokenise import tokenise
 from mailer.render.tokens import Place, Token, Tokens, without_controls
 
 SLOTS = ("unsubscribe_url", "list_title", "email")
 """The recipient's fields that a kind's template may use, as `slots.email`."""
+NONE: Mapping[str, ByLanguage] = MappingProxyType({})
 _IN_DOCUMENT = {
     Place.here: "in_html",
     Place.html: "in_html",
@@ -66,12 +70,14 @@ def compile_edition(
     reply_to: str,
     file: str,
     attachments: Sequence[MediaRef] = (),
+    snippets: Mapping[str, ByLanguage] = NONE,
     templates: Path = TEMPLATES,
 ) -> CompiledEdition:
     """The edition that `front` and `body` (of `file`, the body from `body_line` on) make, ready to be sent.
 
-    `media` are the pictures that the text may show, by file name. Raises SourceError with file and line or field for
-    what the author wrote, Unknown for a kind there is not, Refused where a template is at fault.
+    `media` are the pictures that the text may show, by file name, `snippets` what it may include. Raises SourceError
+    with file and line or field for what the author wrote, Unknown for a kind there is not, Refused where a template is
+    at fault.
     """
     return compile_with_usage(
         kind=kind,
@@ -85,6 +91,7 @@ def compile_edition(
         reply_to=reply_to,
         file=file,
         attachments=attachments,
+        snippets=snippets,
         templates=templates,
     ).edition
 
@@ -102,13 +109,18 @@ def compile_with_usage(
     reply_to: str,
     file: str,
     attachments: Sequence[MediaRef] = (),
+    snippets: Mapping[str, ByLanguage] = NONE,
     templates: Path = TEMPLATES,
 ) -> Compilation:
     """As `compile_edition`, with the fields, attributes and conditions used: for the check."""
     described = load_kind(kind, templates)
-    tokens = Tokens(file, [*(text for _, text in texts_by_field(front)), body, house.model_dump_json()])
+    tokens = Tokens(
+        file,
+        [*(text for _, text in texts_by_field(front)), body, house.model_dump_json()],
+        Snippets(snippets, language),
+    )
     fields = Front(described, front, tokens, media)
-    written = tokens.write(body, line=body_line)
+    written = tokenise(body, tokens, line=body_line)
     fragment = Fragment(to_html(written, tokens), written, tokens, media)
     pictures = _Pictures(file, house, media, {**fields.pictures, **fragment.pictures})
     slots = Group(**{name: tokens.slot(name) for name in SLOTS})

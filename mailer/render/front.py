@@ -15,6 +15,7 @@ from mailer.render.fragment import Fragment
 from mailer.render.kinds import Field, Kind
 from mailer.render.markdown import to_html
 from mailer.render.text import body_text
+from mailer.render.tokenise import tokenise
 from mailer.render.tokens import Tokens
 from mailer.render.urls import encode_places
 
@@ -80,7 +81,9 @@ class Front:
             return words, words
         if field.link and not _LINK.match(words.strip()):
             raise self._refusal("this is a link; write all of it, like https://example.org/page", where)
-        line = self._tokens.write(_SPACES.sub(" ", words).strip(" \t\r\n"), field=where, line=None).text
+        line = tokenise(
+            _SPACES.sub(" ", words).strip(" \t\r\n"), self._tokens, field=where, line=None, markdown=False
+        ).text
         return line, encode_places(line, self._tokens) if field.link else line
 
     def _none(self, field: Field) -> tuple[Any, Any]:
@@ -94,7 +97,7 @@ class Front:
         return ([], []) if field.items else ("", "")
 
     def _markdown(self, words: str, where: str) -> tuple[Markup, str]:
-        written = self._tokens.write(words, field=where, line=None)
+        written = tokenise(words, self._tokens, field=where, line=None)
         fragment = Fragment(to_html(written, self._tokens), written, self._tokens, self._media)
         self.pictures |= fragment.pictures
         # nh3 has cleaned it, and the rest is our own.

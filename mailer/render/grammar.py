@@ -168,6 +168,14 @@ def loop(source: str) -> tuple[str, nodes.Expr]:
     raise NotAllowed(f"a loop is written `for topic in topics`, over a list field ({lists}) or an attribute")
 
 
+def included(source: str) -> str:
+    """The name of the snippet of `{% include source %}`. Raises NotAllowed."""
+    match _parsed(f"{{% include {source} %}}").body:
+        case [nodes.Include(template=nodes.Const(value=str(name)), ignore_missing=False, with_context=True)]:
+            return name
+    raise NotAllowed('a snippet is named in quotation marks, like `{% include "call-to-action" %}`')
+
+
 def unclosed(source: str) -> int | None:
     """The line of the inmost `if` or `for` that `source`, which Jinja could not read to its end, never closes."""
     lines: list[int] = []

@@ -275,7 +275,7 @@ def test_a_condition_in_the_middle_of_nothing_does_not_vanish(templates: Path) -
         ("a\n{% if role %}\nb\n{% if country %}{% endif %}", 2, "never closed"),
         ("{% endif %}", 1, "endif"),
         ("a\n{% set x = 1 %}", 2, "`set`"),
-        ("{% include 'x' %}", 1, "`include`"),
+        ("{% include 'x' %}", 1, "no snippet named"),
         ("{% raw %}x{% endraw %}", 1, "`raw`"),
         ("{{ first_name() }}", 1, "call"),
         ("{{ 1 + 1 }}", 1, r"`\+`"),
