@@ -1,16 +1,24 @@
 """`broadside list`: lists that people are on."""
 
 from dataclasses import asdict
+from itertools import islice
 from typing import Annotated
 
 import typer
 
 from cli.group import commands, example
-from cli.output import say, table, write_json
+from cli.output import moment, say, stream_csv, stream_json, table, write_json
 from config.database import reading, transaction
-from subscribers.lists import create_list, list_lists
+from subscribers.lists import archive as archive_list
+from subscribers.lists import create_list, list_lists, set_owner
+from subscribers.membership import COLUMNS, people_on
+from subscribers.models import Standing
 
 app = commands()
+SHOWN = 50
+"""People on the screen; a file takes all."""
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The list.")]
 
 
 @app.command(epilog=example('broadside list create press --title "IMPALA for the press"'))
@@ -20,10 +28,11 @@ def create(
     purpose: Annotated[
         str, typer.Option(help="What people agree to be written to about; lists may share it.")
     ] = "press",
+    owner: Annotated[str, typer.Option(help="Who in the office answers for it.")] = "",
 ) -> None:
     """Create a list."""
     with transaction() as session:
-        create_list(session, name, title, purpose)
+        create_list(session, name, title, purpose, owner)
     say(f"the list {name} is created; put people on it with: broadside subscribers import FILE --list {name} ...")
 
 
@@ -44,3 +53,82 @@ def show(
     numbers = ("confirmed", "pending", "unsubscribed")
     rows = [(one.name, one.title, one.purpose, *(f"{getattr(one, name):,}" for name in numbers)) for one in lists]
     table(("list", "title", "purpose", *numbers), rows, right=numbers)
+    for one in lists:
+        if one.archived_at:
+            say(f"{one.name}: archived, {moment(one.archived_at)}", "yellow")
+        if one.owner:
+            say(f"{one.name}: answered for by {one.owner}")
+
+
+@app.command(epilog=example('broadside list owner press "Zoë O\'Brien"'))
+def owner(
+    name: Name,
+    who: Annotated[str, typer.Argument(metavar="WHO", help='A name, as your colleagues know it; "" for nobody.')],
+) -> None:
+    """Write down who in the office answers for a list."""
+    with transaction() as session:
+        set_owner(session, name, who)
+    say(f"{who} answers for the list {name}" if who.strip() else f"nobody answers for the list {name} any more")
+
+
+@app.command(epilog=example("broadside list archive summer-campaign"))
+def archive(name: Name) -> None:
+    """Take a list out of use: no new mailing may name it, and nobody is put on it.
+
+    Its people and what they agreed to stay; a mailing that is being sent goes on, and everybody may still leave.
+    """
+    with transaction() as session:
+        changed = archive_list(session, name)
+    say(f"the list {name} is archived" if changed else f"the list {name} was archived already")
+
+
+@app.command(epilog=example("broadside list unarchive summer-campaign"))
+def unarchive(name: Name) -> None:
+    """Take an archived list into use again."""
+    with transaction() as session:
+        changed = archive_list(session, name, archived=False)
+    say(f"the list {name} is in use again" if changed else f"the list {name} was not archived")
+
+
+@app.command(
+    epilog=example(
+        "broadside list people press", "broadside list people press --standing unsubscribed --csv > left.csv"
+    )
+)
+def people(
+    name: Name,
+    standing: Annotated[Standing | None, typer.Option(help="Only those who stand so.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write all as CSV.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show who is on a list, since when and why: the basis, where it came from, and what they were told."""
+    if as_csv and as_json:
+        raise typer.BadParameter("choose one of --csv and --json", param_hint="--csv")
+    with reading() as session:
+        rows = people_on(session, name, standing)
+        if as_json:
+            stream_json("people", rows)
+            return
+        if as_csv:
+            stream_csv(COLUMNS, rows)
+            return
+        first = list(islice(rows, SHOWN))
+        more = next(rows, None) is not None
+    if not first:
+        say("there is nobody")
+        return
+    table(
+        ("email", "standing", "since", "basis", "source and wording"),
+        [
+            (
+                row["email"],
+                row["standing"],
+                row["since"][:10],
+                row["basis"],
+                " - ".join(filter(None, (row["source"], row["wording"]))),
+            )
+            for row in first
+        ],
+    )
+    if more:
+        say("... and more; --csv or --json writes all, with names")

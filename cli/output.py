@@ -67,6 +67,11 @@ def facts(rows: Mapping[str, object], *, right: bool = False) -> None:
     out.print(grid)
 
 
+def moment(iso: str) -> str:
+    """An instant in ISO 8601 as people read it, to the minute, in UTC."""
+    return iso[:16].replace("T", " ")
+
+
 def write_json(value: Mapping[str, Any]) -> None:
     """One JSON object, and nothing else on standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

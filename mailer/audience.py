@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, literal, select, true, union
+from sqlalchemy import Select, and_, case, exists, func, literal, select, union
 from sqlalchemy.orm import Session
 
 from config.errors import Unknown
 from mailer.languages import choose
 from mailer.ledger.models import Delivery
 from mailer.ledger.states import Skip, State
-from mailer.models import Draft, Mailing
+from mailer.models import Draft, Mailing, MailingState
 from mailer.recipient import Recipient
+from subscribers.lists import find_list, refuse_if_archived
 from subscribers.models import List, Segment, Standing, Subscriber, Subscription, Suppression
 from subscribers.segments import members as segment_members
 
@@ -43,16 +44,20 @@ def audience(session: Session, mailing: Mailing) -> Select[Any]:
 
     Somebody is in the audience by a subscription to one of its lists or as a member of one of its segments; they
     may be written to on the first of its lists on which they are confirmed and not suppressed (a segment's members
-    also on any other list).
+    also on any other list that is not archived). Raises Refused where a new audience names an archived list.
     """
     named = mailing.audience
+    if mailing.state in (MailingState.draft, MailingState.scheduled, MailingState.freezing):
+        for name in named.get("lists", []):
+            refuse_if_archived(find_list(session, name))
     lists = _lists(session, named.get("lists", []))
     excluded = named.get("exclude") or {}
     segments = [segment_members(session, segment) for segment in _segments(session, named.get("segments", []))]
 
     by_list = select(Subscription.subscriber_id).where(Subscription.list_id.in_(lists))
     people = union(by_list, *segments).subquery("people") if segments else by_list.distinct().subquery("people")
-    reachable = true() if segments else Subscription.list_id.in_(lists)
+    in_use = select(List.id).where(List.archived_at.is_(None))
+    reachable = Subscription.list_id.in_(in_use if segments else lists)
     suppressed = exists().where(
         Suppression.address_hash == Subscriber.address_hash, Suppression.scope.in_(["", List.purpose])
     )

@@ -10,11 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from subscribers import bulk
-from subscribers.models import Basis, ConsentEvent, List, Standing, Subscriber, Subscription
+from subscribers.models import (
+    Basis,
+    ConsentEvent,
+    Erasure,
+    List,
+    Merge,
+    Standing,
+    Subscriber,
+    Subscription,
+)
 from subscribers.suppression import lift_by_consent
 
 
@@ -121,7 +130,7 @@ def unsubscribe(session: Session, *, public_id: str, list_id: int, source: str) 
     Two at once are one: the row is changed only while it says otherwise, and only whoever changes it writes the
     event. Somebody who was never on the list is written down as having left it, so that no import puts them on.
     """
-    subscriber_id = session.scalar(select(Subscriber.id).where(Subscriber.public_id == public_id))
+    subscriber_id = holder(session, public_id)
     left = session.get(List, list_id)
     if subscriber_id is None or left is None:
         return False
@@ -147,6 +156,8 @@ def unsubscribe(session: Session, *, public_id: str, list_id: int, source: str) 
             .returning(Subscription.basis)
         )
     if basis is None:
+        basis = _left_by_merge(session, subscriber_id, list_id)
+    if basis is None:
         return False
     _write(
         session,
@@ -159,6 +170,38 @@ def unsubscribe(session: Session, *, public_id: str, list_id: int, source: str) 
         at=at,
     )
     return True
+
+
+def holder(session: Session, public_id: str) -> int | None:
+    """The id of the person whom a link's public id means now.
+
+    Links outlive what happens to people: the address may have been merged into another since, or its person may have
+    been forgotten and have come back under a new id.
+    """
+    person = func.coalesce(Subscriber.merged_into_id, Subscriber.id)
+    found = session.scalar(select(person).where(Subscriber.public_id == public_id))
+    if found is None:
+        returned = select(person).join(Erasure, Erasure.address_hash == Subscriber.address_hash)
+        found = session.scalar(returned.where(Erasure.public_id == public_id))
+    return found
+
+
+def counts(event: type[ConsentEvent]) -> ColumnElement[bool]:
+    """True of the events that say where people stand: all but those of merges that were undone."""
+    undone = select(Merge.id).where(Merge.undone_at.is_not(None))
+    return or_(event.merge_id.is_(None), event.merge_id.not_in(undone))
+
+
+def standings(session: Session, subscriber_id: int) -> dict[int, ConsentEvent]:
+    """The last event that counts by list id: what a person's subscriptions are the projection of."""
+    events = select(ConsentEvent).where(ConsentEvent.subscriber_id == subscriber_id, counts(ConsentEvent))
+    return {event.list_id: event for event in session.scalars(events.order_by(ConsentEvent.id))}
+
+
+def _left_by_merge(session: Session, subscriber_id: int, list_id: int) -> Basis | None:
+    """The basis of a subscription that only a merge ended: now the person ends it, whatever becomes of the merge."""
+    last = standings(session, subscriber_id).get(list_id)
+    return last.basis if last is not None and last.merge_id is not None else None
 
 
 def _write(

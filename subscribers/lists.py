@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -27,6 +28,9 @@ class ListCounts:
     confirmed: int
     pending: int
     unsubscribed: int
+    owner: str
+    archived_at: str | None
+    """ISO 8601, or None for a list in use."""
 
 
 def short_name(what: str, name: str) -> str:
@@ -36,7 +40,7 @@ def short_name(what: str, name: str) -> str:
     return name
 
 
-def create_list(session: Session, name: str, title: str, purpose: str = "press") -> List:
+def create_list(session: Session, name: str, title: str, purpose: str = "press", owner: str = "") -> List:
     """A new list. Raises Refused for a name that is taken or no short name, and for an empty title."""
     title = fields.one_line(title)
     if not title:
@@ -48,6 +52,7 @@ def create_list(session: Session, name: str, title: str, purpose: str = "press")
             name=short_name("list", name),
             purpose=short_name("purpose", purpose),
             titles={DEFAULT: title},
+            owner=fields.one_line(owner),
         )
         .on_conflict_do_nothing()
         .returning(List.id)
@@ -63,6 +68,32 @@ def find_list(session: Session, name: str) -> List:
     if found is None:
         raise Unknown("list", name, session.scalars(select(List.name)))
     return found
+
+
+def refuse_if_archived(chosen: List) -> None:
+    """Raises Refused for an archived list, where somebody would be put on it or written to by it."""
+    if chosen.archived_at is not None:
+        raise Refused(
+            f"the list {chosen.name!r} is archived since {chosen.archived_at:%Y-%m-%d};"
+            f" take it into use again with: broadside list unarchive {chosen.name}"
+        )
+
+
+def archive(session: Session, name: str, *, archived: bool = True) -> bool:
+    """Take a list out of use, or into use again; False if it was so already.
+
+    Its people and their consent stay as they are, and it may still be left. A mailing whose audience is frozen goes on.
+    """
+    chosen = find_list(session, name)
+    if (chosen.archived_at is not None) is archived:
+        return False
+    chosen.archived_at = datetime.now(UTC) if archived else None
+    return True
+
+
+def set_owner(session: Session, name: str, owner: str) -> None:
+    """Write down who answers for the list; an empty text for nobody."""
+    find_list(session, name).owner = fields.one_line(owner)
 
 
 def set_title(session: Session, name: str, language: str, title: str) -> None:
@@ -106,6 +137,8 @@ def list_lists(session: Session, name: str | None = None) -> list[ListCounts]:
             number(chosen, Standing.confirmed),
             number(chosen, Standing.pending),
             number(chosen, Standing.unsubscribed),
+            chosen.owner,
+            chosen.archived_at.isoformat() if chosen.archived_at else None,
         )
         for chosen in lists
     ]

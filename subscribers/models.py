@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from config.database import Base, BigKey, Json, UtcTime, Words
@@ -64,6 +64,14 @@ class Subscriber(Base):
     """A person with an email address who may receive mail."""
 
     __tablename__ = "subscriber"
+    __table_args__ = (
+        Index(
+            "ix_subscriber_merged_into_id",
+            "merged_into_id",
+            sqlite_where=text("merged_into_id IS NOT NULL"),
+            postgresql_where=text("merged_into_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     public_id: Mapped[str] = mapped_column(String(22), unique=True, default=lambda: secrets.token_hex(10))
@@ -87,6 +95,8 @@ class Subscriber(Base):
     topics: Mapped[tuple[str, ...]] = mapped_column(Words, default=())
     attributes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=_now)
+    merged_into_id: Mapped[int | None] = mapped_column(BigKey)
+    """The subscriber that this one turned out to be; such a row is an address of that person's and on no list."""
 
 
 class List(Base):
@@ -102,6 +112,10 @@ class List(Base):
     """What people agreed to be written to about; suppression and fallback stay within one purpose."""
     titles: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     """Title by language; the key `default` always exists."""
+    owner: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Who in the office answers for the list, as they write it."""
+    archived_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Since when no new audience may name it and nobody is put on it."""
 
 
 class ConsentEvent(Base):
@@ -122,6 +136,8 @@ class ConsentEvent(Base):
     source: Mapped[str] = mapped_column(Text, default="")
     """Where it came from: a form, a file, a mailing's unsubscribe link."""
     at: Mapped[datetime] = mapped_column(UtcTime, default=_now)
+    merge_id: Mapped[int | None] = mapped_column(BigKey)
+    """The merge that it comes from; if that one is undone, it does not count any more."""
 
 
 class Subscription(Base):
@@ -137,6 +153,31 @@ class Subscription(Base):
     standing: Mapped[Standing] = mapped_column(String(16))
     basis: Mapped[Basis] = mapped_column(String(24))
     since: Mapped[datetime] = mapped_column(UtcTime, default=_now)
+
+
+class Merge(Base):
+    """Two subscribers found to be one person: `other` became an address of `kept`. It may be undone."""
+
+    __tablename__ = "merge"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    kept_id: Mapped[int] = mapped_column(BigKey, ForeignKey("subscriber.id", ondelete="CASCADE"))
+    other_id: Mapped[int] = mapped_column(BigKey, ForeignKey("subscriber.id", ondelete="CASCADE"))
+    changed: Mapped[dict[str, Any]] = mapped_column(Json)
+    """What it changed of `kept`, for undoing it: see subscribers.merging."""
+    source: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime] = mapped_column(UtcTime, default=_now)
+    undone_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class Erasure(Base):
+    """Somebody who was forgotten: the id in the links of mail they still have, and the hash that keeps them out."""
+
+    __tablename__ = "erasure"
+
+    public_id: Mapped[str] = mapped_column(String(22), primary_key=True)
+    address_hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcTime, default=_now)
 
 
 class Segment(Base):

@@ -13,6 +13,7 @@ from config.keys import address_hash
 from subscribers import bulk, consent
 from subscribers.columns import Person, written
 from subscribers.fields import FIELDS
+from subscribers.lists import refuse_if_archived
 from subscribers.models import Basis, List, Role, Standing, Subscriber
 from subscribers.suppression import suppressed_among
 
@@ -44,7 +45,11 @@ class Stored:
 def store(
     session: Session, people: Mapping[str, Person], to: List, *, basis: Basis, source: str, wording: str
 ) -> Stored:
-    """Create or update `people` (by address key) and subscribe them to the list. A few statements for any number."""
+    """Create or update `people` (by address key) and subscribe them to the list. A few statements for any number.
+
+    Raises Refused for an archived list.
+    """
+    refuse_if_archived(to)
     hashes = {key: address_hash(key) for key in people}
     suppressed = suppressed_among(session, hashes.values(), to.purpose)
     wanted = sorted(key for key in people if hashes[key] not in suppressed)

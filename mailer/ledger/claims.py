@@ -238,8 +238,8 @@ def _other_subscription(session: Session, mailing: Mailing, subscriber_id: int, 
             Subscription.subscriber_id == subscriber_id,
             Subscription.standing == Standing.confirmed,
             List.purpose == purpose,
-            # A segment reaches people on any list.
-            List.name.in_(names) if not mailing.audience.get("segments") else List.id.is_not(None),
+            # A segment reaches people on any list in use.
+            List.name.in_(names) if not mailing.audience.get("segments") else List.archived_at.is_(None),
         )
         .order_by(List.id)
         .limit(1)

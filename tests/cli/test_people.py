@@ -124,7 +124,7 @@ def test_lists_and_how_many_stand_on_them(press: Path) -> None:
     assert broadside("list", "show", "press", "--json").json == {
         "lists": [
             {"name": "press", "title": "IMPALA for the press", "purpose": "press",
-             "confirmed": 2, "pending": 0, "unsubscribed": 1},
+             "confirmed": 2, "pending": 0, "unsubscribed": 1, "owner": "", "archived_at": None},
         ]
     }  # fmt: skip
     broadside("list", "create", "members", "--title", "Members", "--purpose", "membership")
@@ -171,3 +171,28 @@ def test_the_house_style_is_entered_and_shown(database: str, tmp_path: Path) -> 
     assert broadside("house", "show", "--json").json["address"] == ["Coudenberg 70", "1000 Brussels"]
     file.write_text("name: IMPALA\nadress: x\n")
     assert "did you mean 'address'?" in broadside("house", "import", file, status=1).err
+
+
+def test_lists_are_owned_and_archived(press: Path) -> None:
+    broadside("list", "owner", "press", "Zoë O'Brien")
+    assert "Zoë O'Brien" in broadside("list", "show").out
+    broadside("list", "archive", "press")
+    assert "archived already" in broadside("list", "archive", "press").out
+    assert "archived" in broadside("list", "show").out
+    assert "list unarchive press" in put(press, PEOPLE, status=1).err
+    broadside("list", "unarchive", "press")
+    assert put(press, PEOPLE, "--json").json["unchanged"] == 3
+
+
+def test_who_is_on_a_list_and_why(press: Path) -> None:
+    broadside("subscribers", "unsubscribe", "zoe@example.org")
+    people = broadside("list", "people", "press", "--json").json["people"]
+    assert [(one["email"], one["standing"], one["source"]) for one in people] == [
+        ("anna@example.net", "confirmed", "form, May 2026"),
+        ("li@example.com", "confirmed", "form, May 2026"),
+        ("zoe@example.org", "unsubscribed", BY_HAND),
+    ]
+    said = broadside("list", "people", "press", "--standing", "confirmed")
+    assert "anna@example.net" in said.out and "form, May 2026" in said.out and "zoe@" not in said.out
+    assert len(rows(broadside("list", "people", "press", "--csv"))) == 3
+    assert "nobody" in broadside("list", "people", "press", "--standing", "pending").out

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from config.database import reading, transaction
-from config.errors import Unknown
+from config.errors import Refused, Unknown
 from mailer.audience import audience, candidates
 from mailer.freeze import freeze
 from mailer.ledger.models import Delivery
 from mailer.models import Edition, Mailing
-from subscribers.lists import create_list
+from subscribers.lists import archive, create_list, find_list
 from subscribers.models import List, Reason, Standing, Subscriber, Subscription
 from subscribers.segments import save_segment
 from subscribers.suppression import suppress
@@ -156,3 +156,30 @@ def test_freezing_twice_makes_one_delivery_a_person(database: str, tmp_path: Pat
     assert freeze(mailing_id) is None
     with reading() as session:
         assert len(session.scalars(select(Delivery.seq)).all()) == 7
+
+
+def test_an_archived_list_is_in_no_new_audience(database: str, tmp_path: Path) -> None:
+    open_office(10)
+    archived = send_mailing(folder_for(tmp_path, lists=["members", "press"]))
+    with transaction() as session:
+        archive(session, "press")
+        save_segment(session, "everybody", {"field": "email", "contains": "@"})
+    with reading() as session, pytest.raises(Refused, match="the list 'press' is archived"):
+        audience(session, session.get_one(Mailing, archived))
+    freeze(archived)
+    assert mailing_state(archived) == "draft"
+    with transaction() as session:
+        session.execute(delete(Subscription).where(Subscription.list_id == find_list(session, "members").id))
+    by_segment = told(send_mailing(folder_for(tmp_path, name="by-segment", segments=["everybody"])))
+    assert {reason for _, reason, _ in by_segment.values()} == {"no valid basis"}
+
+
+def test_a_mailing_under_way_goes_on_when_its_list_is_archived(database: str, tmp_path: Path) -> None:
+    open_office(10)
+    mailing = send_mailing(folder_for(tmp_path, lists=["press"]))
+    freeze(mailing)
+    with transaction() as session:
+        archive(session, "press")
+    with reading() as session:
+        assert session.execute(audience(session, session.get_one(Mailing, mailing))).all()
+    assert mailing_state(mailing) == "sending"
