@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: install demo test check gallery lock clean
+.PHONY: install demo test servers check gallery lock clean
 
 install: $(VENV)/ready
 
@@ -20,6 +20,9 @@ demo: install ## a real op-ed to ten thousand invented people, into a local inbo
 
 test: install
 	$(BIN)/python -m pytest $(ARGS)
+
+servers: install ## fetch the mail servers that tests/mailer/smtp/test_mail_servers.py sends to; running them takes root
+	$(BIN)/python -m tests.mail_servers.fetching
 
 check: install
 	$(BIN)/ruff check .
