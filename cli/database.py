@@ -1,8 +1,5 @@
 """`broadside db`, and the database as every other command needs it: there, and up to date."""
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
-
 from cli.group import commands, example
 from cli.output import say
 from config.database import transaction
@@ -32,19 +29,3 @@ def ready() -> None:
         upgrade()
     with transaction() as session:
         check_keys(session)
-
-
-def trouble(error: Exception) -> str | None:
-    """What to tell a person of an error from outside Broadside; None where it is a defect of ours."""
-    if isinstance(error, OperationalError):
-        url = make_url(settings().database)
-        reason = str(error.orig).strip().split("\n", maxsplit=1)[0].rpartition("failed: ")[2]
-        if url.password:
-            reason = reason.replace(str(url.password), "***")
-        if url.get_backend_name() == "sqlite":
-            return f"the database {url.database} cannot be used: {reason}"
-        where = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
-        return f"the database {where} cannot be used: {reason}; is it running, and BROADSIDE_DATABASE_URL right?"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return None

@@ -54,9 +54,9 @@ def run() -> None:
     except BroadsideError as error:
         fail(str(error))
     except Exception as error:
-        from cli.database import trouble  # noqa: PLC0415 -- help must not wait for it
+        from config.trouble import in_words  # noqa: PLC0415 -- help must not wait for it
 
-        reason = trouble(error)
+        reason = in_words(error)
         if reason is None:
             raise
         fail(reason)

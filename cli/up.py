@@ -69,7 +69,7 @@ class Office:
 
     def _start_redis(self, chosen: Settings) -> None:
         if chosen.redis_url:
-            redis_server.look_for_redis(chosen.redis, _without_password(chosen.redis_url))
+            redis_server.look_for_redis(chosen.redis, chosen.redis_name)
             return
         redis_server.end_forgotten_redis(chosen.redis)
         folder = chosen.state_dir.absolute()
@@ -186,7 +186,3 @@ def _answers(host: str, port: int) -> bool:
     with suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
-
-
-def _without_password(url: str) -> str:
-    return url.rpartition("@")[2].partition("://")[2] if "@" not in url else url.rpartition("@")[2]

@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         return self.redis_url or f"unix://{self.redis_socket}"
 
     @property
+    def redis_name(self) -> str:
+        """Where Redis is, to be told: never its password."""
+        return self.redis.rpartition("@")[2].rpartition("://")[2]
+
+    @property
     def web_url(self) -> str:
         """Where the public pages are: PUBLIC_URL, or this machine."""
         return self.public_url or f"http://{self.host}:{self.web_port}"

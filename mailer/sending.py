@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from config import trouble
 from config.database import reading, transaction
 from config.settings import settings
 from mailer import control, relays
@@ -68,7 +69,8 @@ class Turn:
                 self.stopped = True
         except DBAPIError as error:
             # The lease runs on without the database, and says itself when it is over.
-            log.warning("the database does not answer (%s)", type(error.orig).__name__)
+            if not trouble.tell(log, error):
+                raise
         return not self.stopped and self.claim.lease.may_begin()
 
     def _wanted(self) -> bool:

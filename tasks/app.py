@@ -5,13 +5,37 @@ is due is found there.
 """
 
 import logging
+import time
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import setup_logging
+from kombu.exceptions import OperationalError as QueueError
 
+from config import trouble
 from config.log import set_up_logging
 from config.settings import settings
 from tasks.queues import HOUSEKEEPING
+
+log = logging.getLogger(__name__)
+
+REST = 1.0
+"""Seconds that a process rests after trouble: one whose disk is full must not eat the hints that others could use."""
+
+
+class Hint(Task[Any, Any]):
+    """A task that meets trouble from outside tells of it in one line and ends: the work is found again."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            self.run(*args, **kwargs)
+        except Exception as error:
+            cause = error.__cause__ if isinstance(error, QueueError) else None
+            if not trouble.tell(log, cause or error):
+                raise
+            time.sleep(REST)
+        else:
+            trouble.over(log)
 
 
 def broker_url() -> str:
@@ -20,9 +44,9 @@ def broker_url() -> str:
     return "redis+socket://" + url.removeprefix("unix://") if url.startswith("unix://") else url
 
 
-def make_app() -> Celery:
+def make_app() -> "Celery[Hint]":
     """The app, configured from the settings."""
-    app = Celery("broadside", broker=broker_url(), include=["tasks.delivery", "tasks.housekeeping"])
+    app = Celery("broadside", task_cls=Hint, broker=broker_url(), include=["tasks.delivery", "tasks.housekeeping"])
     app.conf.update(
         task_ignore_result=True,
         task_serializer="json",

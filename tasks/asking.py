@@ -27,5 +27,4 @@ def ask_for_work(mailing_id: int) -> None:
                 kwargs={"now": True, "mailing_id": mailing_id}, producer=Producer(connection), retry=False
             )
     except (OperationalError, RedisError, OSError) as error:
-        where = settings().redis.rpartition("@")[2]
-        raise Unavailable(f"Redis does not answer at {where}") from error
+        raise Unavailable(f"Redis at {settings().redis_name} does not answer") from error

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from config import trouble
 from config.database import database_time, in_seconds, transaction
 from mailer import control
 from mailer.freeze import freeze
@@ -42,8 +43,11 @@ def do_what_is_due() -> None:
         try:
             if freeze(mailing_id):
                 hint_mailing(mailing_id)
-        except Exception:  # whatever is wrong with one mailing must not keep the others waiting
-            log.exception("mailing %d cannot be frozen", mailing_id)
+        except Exception as error:  # whatever is wrong with one mailing must not keep the others waiting
+            if trouble.in_words(error):
+                raise
+            if trouble.not_lately(f"mailing {mailing_id} cannot be frozen: {error}"):
+                log.exception("mailing %d cannot be frozen", mailing_id)
     recovered = recovery.recover_host() + recovery.expire_claims()
     made = deferrals.regroup_due()
     _settle_cancelled()

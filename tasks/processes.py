@@ -105,20 +105,20 @@ def run_worker(processes: int) -> int:
     commands = worker_commands(processes)
     nodes = [start(*command) for command in commands]
     # Only now, while the nodes start: what follows takes half a second to load.
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
-
+    from config import trouble  # noqa: PLC0415
     from mailer.ledger import recorder  # noqa: PLC0415
     from mailer.ledger.recovery import recover_host  # noqa: PLC0415
 
     tidied = -TIDY_EVERY
     while not ending.asked:
-        if time.monotonic() - tidied >= TIDY_EVERY:
-            tidied = time.monotonic()
-            recorder.prune(settings().state_dir, time.time() - KEEP_RECORDERS)
         try:
+            if time.monotonic() - tidied >= TIDY_EVERY:
+                tidied = time.monotonic()
+                recorder.prune(settings().state_dir, time.time() - KEEP_RECORDERS)
             recover_host()
-        except DBAPIError as error:
-            log.warning("the database does not answer (%s)", type(error.orig).__name__)
+        except Exception as error:
+            if not trouble.tell(log, error):
+                raise
         for place, node in enumerate(nodes):
             if node.poll() is not None and not ending.asked:
                 log.error("a worker node ended with status %d and is started again", node.returncode)

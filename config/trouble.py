@@ -1,0 +1,78 @@
+"""Trouble from outside Broadside, in words for who runs it: a database, a queue or a disk that cannot be used."""
+
+import errno
+import logging
+import time
+
+from redis.exceptions import RedisError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from config.errors import BroadsideError
+from config.settings import settings
+
+AGAIN = 60.0
+"""Seconds until a process tells of the same trouble once more: it lasts for minutes, and is met many times a second."""
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_said: dict[str, float] = {}
+_met: set[str] = set()
+
+
+def in_words(error: BaseException) -> str | None:
+    """What to tell a person of an error from outside Broadside; None where it is a defect of ours."""
+    if isinstance(error, BroadsideError):
+        return str(error)
+    if isinstance(error, OperationalError | InterfaceError):
+        return _of_the_database(error)
+    if isinstance(error, RedisError):
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        where = f"Redis at {settings().redis_name}"
+        return f"{where} cannot be used: {reason}; is it running, and BROADSIDE_REDIS_URL right?"
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
+        remedy = "; free some space there" if error.errno in _FULL else ""
+        return f"{error.filename or settings().state_dir}: {error.strerror}{remedy}"
+    return None
+
+
+def _of_the_database(error: DBAPIError) -> str:
+    url = make_url(settings().database)
+    reason = str(error.orig).strip().split("\n", maxsplit=1)[0].rpartition("failed: ")[2]
+    if url.password:
+        reason = reason.replace(str(url.password), "***")
+    if url.get_backend_name() == "sqlite":
+        remedy = "; free some space there" if "full" in reason else ""
+        return f"the database {url.database} cannot be used: {reason}{remedy}"
+    where = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
+    # PostgreSQL's class 53: no disk space, memory or connection left.
+    spent = (getattr(error.orig, "sqlstate", None) or "").startswith("53")
+    remedy = "free some of it there" if spent else "is it running, and BROADSIDE_DATABASE_URL right?"
+    return f"the database {where} cannot be used: {reason}; {remedy}"
+
+
+def tell(log: logging.Logger, error: BaseException) -> bool:
+    """Log trouble as one line, the same at most once a minute; False, and nothing logged, for a defect of ours."""
+    words = in_words(error)
+    if words is None:
+        return False
+    if not_lately(words):
+        _met.add(words)
+        log.warning("%s", words)
+    return True
+
+
+def not_lately(words: str) -> bool:
+    """Whether these words were not said in the last minute; then they count as said."""
+    now = time.monotonic()
+    if now - _said.get(words, float("-inf")) < AGAIN:
+        return False
+    _said[words] = now
+    return True
+
+
+def over(log: logging.Logger) -> None:
+    """Log that what was told of is over, if there was anything."""
+    if _met:
+        for words in _met:
+            _said.pop(words)
+        _met.clear()
+        log.warning("it works again")
