@@ -4,6 +4,8 @@ import logging
 import re
 import sys
 
+from config.trouble import OnceInAWhile
+
 ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]+@[^\s<>()\[\]\",;:]+")
 
 
@@ -20,7 +22,8 @@ class Scrubbing(logging.Formatter):
 
 
 def set_up_logging(level: int = logging.INFO) -> None:
-    """Log to standard error, scrubbed."""
+    """Log to standard error: scrubbed, and trouble from outside in one line, once a minute."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(OnceInAWhile())
     handler.setFormatter(Scrubbing("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -4,7 +4,7 @@ import errno
 import logging
 import time
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -26,8 +26,9 @@ def in_words(error: BaseException) -> str | None:
         return _of_the_database(error)
     if isinstance(error, RedisError):
         reason = str(error).partition("\n")[0] or type(error).__name__
-        where = f"Redis at {settings().redis_name}"
-        return f"{where} cannot be used: {reason}; is it running, and BROADSIDE_REDIS_URL right?"
+        full = isinstance(error, ResponseError)  # it answers, and refuses to write
+        remedy = "has it memory and disk left?" if full else "is it running, and BROADSIDE_REDIS_URL right?"
+        return f"Redis at {settings().redis_name} cannot be used: {reason}; {remedy}"
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
         remedy = "; free some space there" if error.errno in _FULL else ""
         return f"{error.filename or settings().state_dir}: {error.strerror}{remedy}"
@@ -49,17 +50,6 @@ def _of_the_database(error: DBAPIError) -> str:
     return f"the database {where} cannot be used: {reason}; {remedy}"
 
 
-def tell(log: logging.Logger, error: BaseException) -> bool:
-    """Log trouble as one line, the same at most once a minute; False, and nothing logged, for a defect of ours."""
-    words = in_words(error)
-    if words is None:
-        return False
-    if not_lately(words):
-        _met.add(words)
-        log.warning("%s", words)
-    return True
-
-
 def not_lately(words: str) -> bool:
     """Whether these words were not said in the last minute; then they count as said."""
     now = time.monotonic()
@@ -69,10 +59,27 @@ def not_lately(words: str) -> bool:
     return True
 
 
+class OnceInAWhile(logging.Filter):
+    """Lets trouble from outside pass as one line, the same at most once a minute; all else as it is."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        while error is not None and type(error).__module__.partition(".")[0] in {"celery", "kombu"}:
+            error = error.__cause__ or error.__context__
+        words = in_words(error) if error is not None else None
+        if words is None:
+            return True
+        record.msg, record.args, record.exc_info, record.exc_text = words, (), None, None
+        if not not_lately(words):
+            return False
+        _met.add(words)
+        return True
+
+
 def over(log: logging.Logger) -> None:
     """Log that what was told of is over, if there was anything."""
     if _met:
         for words in _met:
-            _said.pop(words)
+            _said.pop(words, None)
         _met.clear()
         log.warning("it works again")

@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from config import trouble
 from config.database import reading, transaction
 from config.settings import settings
 from mailer import control, relays
@@ -67,10 +66,9 @@ class Turn:
                 claims.renew(self.claim)
             if time.monotonic() - self.began >= TURN or not self._wanted():
                 self.stopped = True
-        except DBAPIError as error:
+        except DBAPIError:
             # The lease runs on without the database, and says itself when it is over.
-            if not trouble.tell(log, error):
-                raise
+            log.warning("the lease cannot be renewed", exc_info=True)
         return not self.stopped and self.claim.lease.may_begin()
 
     def _wanted(self) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.signals import setup_logging
-from kombu.exceptions import OperationalError as QueueError
 
 from config import trouble
 from config.log import set_up_logging
@@ -20,19 +19,17 @@ from tasks.queues import HOUSEKEEPING
 log = logging.getLogger(__name__)
 
 REST = 1.0
-"""Seconds that a process rests after trouble: one whose disk is full must not eat the hints that others could use."""
+"""Seconds that a process rests after a failure: one whose disk is full must not eat the hints that others could use."""
 
 
 class Hint(Task[Any, Any]):
-    """A task that meets trouble from outside tells of it in one line and ends: the work is found again."""
+    """A task that meets trouble from outside says so and ends: the work is found again."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         try:
             self.run(*args, **kwargs)
-        except Exception as error:
-            cause = error.__cause__ if isinstance(error, QueueError) else None
-            if not trouble.tell(log, cause or error):
-                raise
+        except Exception:
+            log.exception("the task %s failed", self.name)
             time.sleep(REST)
         else:
             trouble.over(log)
@@ -71,6 +68,7 @@ def make_app() -> "Celery[Hint]":
 def _logging(loglevel: int, **_: object) -> None:
     set_up_logging(loglevel)
     logging.getLogger("celery").setLevel(logging.WARNING)  # it tells of every task
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)  # and warns of its next version at each lost connection
 
 
 app = make_app()

@@ -44,9 +44,7 @@ def do_what_is_due() -> None:
             if freeze(mailing_id):
                 hint_mailing(mailing_id)
         except Exception as error:  # whatever is wrong with one mailing must not keep the others waiting
-            if trouble.in_words(error):
-                raise
-            if trouble.not_lately(f"mailing {mailing_id} cannot be frozen: {error}"):
+            if trouble.not_lately(f"mailing {mailing_id}: {error}"):
                 log.exception("mailing %d cannot be frozen", mailing_id)
     recovered = recovery.recover_host() + recovery.expire_claims()
     made = deferrals.regroup_due()

@@ -117,8 +117,9 @@ def run_worker(processes: int) -> int:
                 recorder.prune(settings().state_dir, time.time() - KEEP_RECORDERS)
             recover_host()
         except Exception as error:
-            if not trouble.tell(log, error):
+            if trouble.in_words(error) is None:
                 raise
+            log.warning("what died here cannot be looked at", exc_info=True)
         for place, node in enumerate(nodes):
             if node.poll() is not None and not ending.asked:
                 log.error("a worker node ended with status %d and is started again", node.returncode)

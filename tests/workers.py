@@ -31,14 +31,18 @@ def descendants(pid: int) -> list[int]:
 class Part:
     """One command of ours in its own session."""
 
-    def __init__(self, *command: str) -> None:
-        self.process = subprocess.Popen(
-            command,
-            start_new_session=True,
-            preexec_fn=die_with_parent,  # a test run that is killed leaves nothing behind
-            stdout=subprocess.DEVNULL,
-            cwd=Path(__file__).parent.parent,
-        )
+    def __init__(self, *command: str, log: Path | None = None, environment: dict[str, str] | None = None) -> None:
+        """What it logs goes to the file `log`, by default to our standard error; `environment` adds to ours."""
+        with contextlib.ExitStack() as files:
+            self.process = subprocess.Popen(
+                command,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # a test run that is killed leaves nothing behind
+                stdout=subprocess.DEVNULL,
+                stderr=files.enter_context(log.open("ab")) if log else None,
+                cwd=Path(__file__).parent.parent,
+                env={**os.environ, **(environment or {})},
+            )
 
     def all(self) -> list[int]:
         return [self.process.pid, *descendants(self.process.pid)]
@@ -61,22 +65,22 @@ class Part:
 class Workers:
     """Beat and any number of worker commands; all are ended at the end."""
 
-    def __init__(self, *processes: int) -> None:
-        """One worker command for each number given, with so many processes."""
+    def __init__(self, *processes: int, log: Path | None = None) -> None:
+        """One worker command for each number given, with so many processes; all log to the file `log` if given."""
         self._processes = processes
+        self._log = log
         self.workers: list[Part] = []
 
     def start_workers(self) -> None:
         for number in self._processes:
-            code = f"import sys; from tasks.processes import run_worker; sys.exit(run_worker({number}))"
-            self.workers.append(Part(sys.executable, "-c", code))
+            self.workers.append(Part(sys.executable, "-m", "cli.part", "worker", str(number), log=self._log))
 
     def kill_workers(self) -> None:
         while self.workers:
             self.workers.pop().kill()
 
     def __enter__(self) -> Self:
-        self.beat = Part(*beat_command())
+        self.beat = Part(*beat_command(), log=self._log)
         self.start_workers()
         return self
 

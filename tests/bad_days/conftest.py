@@ -1,0 +1,70 @@
+"""A small office for bad days: quick leases, a Redis of its own, and a log to read afterwards."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from config.migrate import upgrade
+from tests import servers
+from tests.conftest import forget
+from tests.press import set_up
+from tests.servers import Server
+
+QUICK = {"public_url": "https://press.example.org", "batch_size": 20, "deferral_seconds": 1, "lease_seconds": 8}
+
+
+@pytest.fixture
+def redis(environment: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A Redis that may be ended and started again."""
+    with servers.redis_server() as server:
+        set_up(monkeypatch, redis_url=server.url, **QUICK)
+        yield server
+
+
+@pytest.fixture
+def postgres(redis: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A PostgreSQL server that may be ended and started again, with an empty, migrated database."""
+    with servers.postgres_server() as server:
+        admin = create_engine(f"{server.url}/postgres", poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text("CREATE DATABASE press"))
+        set_up(monkeypatch, database_url=f"{server.url}/press")
+        upgrade()
+        yield server
+        forget()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
+    """Mount a disk of so many megabytes under a name."""
+    mounted: list[Path] = []
+
+    def mount(name: str, megabytes: int) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("a small disk can only be mounted by root")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    forget()
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Fill the disk that the folder is on; the file that does it."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            try:
+                while file.write(bytes(size)):
+                    pass
+            except OSError:
+                continue
+    return ballast
