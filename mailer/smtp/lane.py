@@ -153,8 +153,8 @@ class Lane:
             raise Closed(f"the connection broke: {error.strerror or error}") from None
         if not data:
             raise Closed("it closed the connection")
-        self.conversation.receive(data)
-        self._wait()
+        if self.conversation.receive(data):  # a reply that comes byte by byte has the time of one
+            self._wait()
 
     def is_alive(self) -> bool:
         """Whether a connection that rested is still good: nothing said (421), not closed (RFC 5321, 3.8)."""

@@ -127,13 +127,16 @@ class Conversation:
             return Burst(self._command())
         return None
 
-    def receive(self, data: bytes) -> None:
-        """Take in bytes from the server. Raises Closed where the conversation cannot go on."""
+    def receive(self, data: bytes) -> bool:
+        """Take in bytes from the server; True if they completed a reply. Raises Closed where it cannot go on."""
+        answered = False
         try:
             for code, text in self._reader.feed(data):
+                answered = True
                 self._apply(code, text)
         except Garbled:
             raise Closed("its answer was no SMTP reply") from None
+        return answered
 
     def _announce(self, message: Message, mail: bytes, rcpt: bytes) -> bytes:
         self.announced = message

@@ -9,7 +9,8 @@ from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.errors import RelayUnavailable
 from mailer.smtp.fleet import Fleet
-from tests.mailer.smtp.notes import SHORT, Notes, deliver, messages
+from tests.mailer.smtp.conftest import Certificate
+from tests.mailer.smtp.notes import SHORT, Notes, deliver, messages, relay_of
 from tests.receiver import Received, Receiver, Say, Script, Session
 from tests.servers import free_port
 
@@ -152,6 +153,46 @@ def test_silence_after_the_dot_is_unknown() -> None:
         notes, outcome = deliver(receiver, messages(5), timeouts=SHORT)
         assert outcome.unknown == [2]
         assert len(notes.verdicts) == 4
+
+
+def test_an_answer_that_drips_has_the_time_of_one() -> None:
+    class Drips(Script):
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            if message.rcpt != "person2@example.com":
+                return None
+
+            def drip() -> None:
+                if not session.closed:
+                    session.transport.write(b"2")
+                    receiver._loop.call_later(0.05, drip)
+
+            drip()
+            return Say(None, take=True)
+
+    with Receiver(Drips(), pipelining=False) as receiver:
+        notes, outcome = deliver(receiver, messages(5), timeouts=SHORT)
+        assert outcome.unknown == [2]
+        assert len(notes.verdicts) == 4
+
+
+@pytest.mark.parametrize("mode", ["starttls", "implicit"])
+@pytest.mark.parametrize("took", [True, False])
+def test_gone_at_the_dot_behind_encryption(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch, mode: str, took: bool
+) -> None:
+    class Goes(Script):
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            return Say(None, close=True, take=took) if message.rcpt == "person5@example.com" else None
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
+    tls = {"starttls": certificate.server} if mode == "starttls" else {"implicit_tls": certificate.server}
+    query, scheme = ("?tls=starttls", "smtp") if mode == "starttls" else ("", "smtps")
+    with Receiver(Goes(), pieces=1, **tls) as receiver:
+        relay = relay_of(receiver, query, host="localhost", scheme=scheme)
+        notes, outcome = deliver(receiver, messages(12, 40_000), relay=relay)
+        assert outcome.unknown == [5]
+        assert len(notes.verdicts) == 11
+        assert len(receiver.messages) == 11 + took
 
 
 class StopsReading(Script):
