@@ -1,0 +1,113 @@
+"""After a round: the ledger against what the SMTP server saw, message by message."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from config.database import reading
+from mailer.ledger import recorder, reports
+from mailer.ledger.models import Delivery
+from mailer.models import Mailing
+from subscribers.models import Subscriber
+from tests.kill.notes import Seen
+from tests.press import ledger
+
+HOST_LOST = "its worker's host did not come back"
+END_SENT = "the end was sent, and no answer came"
+
+
+@dataclass(frozen=True)
+class Told:
+    """A delivery as the ledger has it."""
+
+    seq: int
+    state: str
+    reason: str
+    reply: str
+    claim: int
+    attempts: int
+    was_uncertain: bool
+
+
+def told(mailing_id: int) -> dict[str, Told]:
+    """{address: delivery}"""
+    with reading() as session:
+        rows = session.execute(
+            select(
+                Subscriber.email,
+                Delivery.seq,
+                Delivery.state,
+                Delivery.reason,
+                Delivery.reply,
+                Delivery.claim,
+                Delivery.attempts,
+                Delivery.was_uncertain,
+            )
+            .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+            .where(Delivery.mailing_id == mailing_id)
+        )
+        return {
+            row.email: Told(
+                row.seq, row.state, row.reason or "", row.reply or "", row.claim or 0, row.attempts, row.was_uncertain
+            )
+            for row in rows
+        }
+
+
+def violations(mailing_id: int, everybody: set[str], seen: Seen, *, resends: bool, lost: list[Path]) -> Iterator[str]:
+    """What is not as it must be. `lost` are the state folders of hosts that never came back."""
+    rows = told(mailing_id)
+    if set(rows) != everybody:
+        yield f"the ledger has {len(rows)} deliveries of {len(everybody)} people"
+    in_hand = _in_hand(lost)
+    doubted: set[str] = set()
+    for address, row in sorted(rows.items(), key=lambda item: item[1].seq):
+        names, refused = seen.taken.get(address, []), seen.refused.get(address, set())
+        who = f"delivery {row.seq} ({row.state}, {row.reason or row.reply}; taken {len(names)} times)"
+        if len(names) > (row.attempts if resends and row.was_uncertain else 1):
+            yield f"{who}: sent twice, and never listed as uncertain"
+        match row.state:
+            case "sent":
+                if not names:
+                    yield f"{who}: lost"
+                elif row.reply not in {f"250 2.0.0 taken as {name}" for name in names}:
+                    yield f"{who}: the server said something else"
+            case "failed":
+                if names or "550" not in refused:
+                    yield f"{who}: the server did not refuse it for good"
+            case "uncertain":
+                if row.reason == HOST_LOST:
+                    if row.seq not in in_hand.get(row.claim, set()):
+                        yield f"{who}: no host that is lost had it in hand"
+                elif row.reason == END_SENT:
+                    doubted.add(address)
+                    if address not in seen.cut:
+                        yield f"{who}: its answer was read, or its end was never sent"
+                else:
+                    yield f"{who}: nothing that happened gives this doubt"
+            case _:
+                yield f"{who}: not decided"
+    connections = {connection for address in doubted for connection in seen.cut.get(address, ())}
+    if len(doubted) > len(connections):
+        yield f"{len(doubted)} deliveries are uncertain, and only {len(connections)} connections were cut"
+    for address in set(seen.taken) - set(rows):
+        yield f"{address} is in no ledger and was sent to"
+    by_state = Counter(state for state, _ in ledger(mailing_id).values())  # asserts that batches count what rows say
+    with reading() as session:
+        report = reports.report(session, session.get_one(Mailing, mailing_id))
+    if report["recipients"] != len(everybody) or report["deliveries"] != dict(sorted(by_state.items())):
+        yield f"the report says {report}, the deliveries {dict(by_state)}"
+
+
+def _in_hand(lost: list[Path]) -> dict[int, set[int]]:
+    """{claim: deliveries} that hosts had in hand, or may have, when they were lost."""
+    found = {}
+    for folder in lost:
+        for path in recorder.open_files(folder):
+            evidence = recorder.read(path)
+            if evidence is not None:
+                found[evidence.claim] = {entry.seq for entry in evidence.entries}
+    return found
