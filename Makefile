@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: install demo test servers check gallery lock clean
+.PHONY: install demo test servers check kill gallery lock clean
 
 install: $(VENV)/ready
 
@@ -29,6 +29,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+kill: install ## ROUNDS mailings in which workers, servers and hosts are killed, from SEED (the same again) or by chance
+	$(BIN)/python -m tests.kill --rounds $(or $(ROUNDS),50) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 gallery: install ## the pictures of docs/gallery.md again (needs a Chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \

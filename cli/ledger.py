@@ -34,8 +34,8 @@ def reconcile(
         say(f"{count(done.resolved, 'delivery', 'deliveries')} brought back from the recorders of this host")
         if done.missing:
             say(
-                f"{count(done.missing, 'claim')} of {done.claims} were made on other hosts: run this there too. "
-                "If their recorders are lost: broadside ledger reconcile --give-up"
+                f"{count(done.missing, 'claim')} of {done.claims} were made on other hosts, or are still in hand: run "
+                "this there too, and here again. If their recorders are lost: broadside ledger reconcile --give-up"
             )
         else:
             say(f"{count(done.uncertain, 'delivery is', 'deliveries are')} uncertain; sending goes on")

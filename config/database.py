@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from config.settings import settings
@@ -104,6 +105,20 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _notice_another_file(engine: Engine, path: Path) -> None:
+    """Let go of a connection whose file was replaced: it would go on reading and writing what nobody else sees."""
+
+    def connected(_connection: Any, record: Any) -> None:
+        record.info["file"] = path.stat().st_ino
+
+    def taken(_connection: Any, record: Any, _proxy: Any) -> None:
+        if not path.exists() or path.stat().st_ino != record.info["file"]:
+            raise DisconnectionError
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "checkout", taken)
+
+
 def _sqlite_begin(connection: Connection) -> None:
     # A deferred BEGIN that turns into a write fails at once when another wrote in between, in spite of the
     # timeout; IMMEDIATE waits its turn. Readers say so (execution option) and never wait.
@@ -120,6 +135,8 @@ def make_engine(url: str) -> Engine:
         engine = create_engine(parsed, hide_parameters=True)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
+        if parsed.database:
+            _notice_another_file(engine, Path(parsed.database))
         return engine
     return create_engine(
         parsed,

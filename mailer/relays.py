@@ -42,11 +42,17 @@ def pick(session: Session, turn: int) -> Route | Relay:
 
 
 def mark_down(session: Session, relay_id: int, error: str) -> Relay:
-    """Note that a relay could not be used; it is left alone for a while, twice as long each time."""
+    """Note that a relay could not be used; it is left alone for a while, twice as long each time.
+
+    Several processes that meet the same failure count as one: who comes while it is left alone adds nothing.
+    """
     relay = session.get_one(Relay, relay_id, with_for_update=True)
+    now = database_time(session)
+    if relay.down_until is not None and relay.down_until > now:
+        return relay
     wait = min(LONGEST_DOWN, settings().deferral_seconds * 2 ** min(relay.failures, 12))
     relay.failures += 1
-    relay.down_until = in_seconds(database_time(session), wait)
+    relay.down_until = in_seconds(now, wait)
     relay.last_error = scrub(error)[:500]
     return relay
 

@@ -10,7 +10,7 @@ from config import trouble
 from config.database import database_time, in_seconds, transaction
 from mailer import control
 from mailer.freeze import freeze
-from mailer.ledger import deferrals, recovery
+from mailer.ledger import deferrals, recovery, witness
 from mailer.ledger.models import Batch, PeriodicRun
 from mailer.models import Mailing, MailingState
 from tasks.app import app
@@ -38,7 +38,12 @@ def look_for_work(now: bool = False, mailing_id: int | None = None) -> None:
 
 
 def do_what_is_due() -> None:
-    """Freeze, recover, regroup, settle what was cancelled, finish, and hint at what nobody holds."""
+    """Freeze, recover, regroup, settle what was cancelled, finish, and hint at what nobody holds.
+
+    Nothing of it in a database that went back in time: a mailing that it takes for unsent must not be frozen again,
+    nor a claim be ended whose recorder was laid aside long ago.
+    """
+    witness.ask()
     for mailing_id in control.due_mailings():
         try:
             if freeze(mailing_id):

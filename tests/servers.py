@@ -9,13 +9,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import NullPool, create_engine
 
 from tasks.redis_server import redis_program
+from tests.workers import descendants
 
 PATIENCE = 60.0
 """Seconds that a server may take to start."""
@@ -74,6 +75,14 @@ class Server:
         """End it, by another signal if one is given."""
         if self.process.poll() is None:
             self.process.send_signal(number or self._end)
+        self.process.wait()
+
+    def kill(self) -> None:
+        """kill -9 of it and of all below it."""
+        self.process.send_signal(signal.SIGSTOP)  # so that it makes no more children
+        for pid in [*descendants(self.process.pid), self.process.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ person may also give up on those that are lost, and then all that may have been 
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from config.database import transaction
@@ -30,7 +30,7 @@ class Reconciled:
     """What a run of `reconcile` found: numbers of claims and deliveries."""
 
     claims: int
-    """Claims that the database did not know."""
+    """Claims that the database did not know, or not the end of."""
     missing: int
     """Of these, how many recorders nobody has read yet; 0 means that sending goes on."""
     resolved: int
@@ -39,12 +39,14 @@ class Reconciled:
 
 def reconcile(*, give_up: bool = False) -> Reconciled:
     """Replay this host's recorders; go on when none is missing, or when a person gives up on the missing ones."""
-    files = {int(path.name, 16): path for path in recorder.all_files(settings().state_dir)}
+    # One that is still held may be written to after it was read: its turn ends within seconds.
+    files = {int(path.name, 16): path for path in recorder.all_files(settings().state_dir) if _is_let_go(path)}
     with transaction() as session:
         known = session.scalar(select(ClaimCounter.value).where(ClaimCounter.id == 1).with_for_update()) or 0
         highest = witness.seen()
         if known >= highest:
             return Reconciled(0, 0, 0, 0)
+        claims = highest - known + _in_hand(session)
         resolved = _end_claims_in_hand(session, files)
         read = set(_claims_read(session))
         for claim in sorted(set(files) - read):
@@ -52,7 +54,7 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
             if evidence is not None:
                 resolved += _apply(session, evidence)
                 read.add(claim)
-        missing = len(set(range(known + 1, highest + 1)) - read)
+        missing = len(set(range(known + 1, highest + 1)) - read) + _in_hand(session)
         uncertain = 0
         if missing and not give_up:
             session.merge(Fact(name=READ, value={"claims": sorted(read)}))
@@ -62,7 +64,16 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
             session.execute(update(ClaimCounter).where(ClaimCounter.id == 1).values(value=highest))
             session.merge(Fact(name=READ, value={"claims": []}))
         _close_empty_batches(session)
-    return Reconciled(highest - known, 0 if give_up else missing, resolved, uncertain)
+    return Reconciled(claims, 0 if give_up else missing, resolved, uncertain)
+
+
+def _is_let_go(path: Path) -> bool:
+    with recorder.held(path) as dead:
+        return dead
+
+
+def _in_hand(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Batch).where(Batch.state == "claimed")) or 0
 
 
 def _claims_read(session: Session) -> list[int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config import trouble
 from config.database import database_time, in_seconds, transaction
 from config.settings import settings
 from mailer.ledger import recorder
@@ -35,10 +36,17 @@ def recover_host() -> list[Recovered]:
             if not dead:
                 continue
             evidence = recorder.read(path)
-            # One that cannot be read lost its pages when the power failed: its claim, if made, ends with its lease.
-            if evidence is not None and settle(evidence):
-                recovered.append(Recovered(evidence.mailing_id, evidence.batch))
-            recorder.close_file(path)
+            try:
+                # One that cannot be read lost its pages when the power failed: its claim, if made, ends with its lease.
+                if evidence is not None and settle(evidence):
+                    recovered.append(Recovered(evidence.mailing_id, evidence.batch))
+            except Exception as error:  # whatever is wrong with one must not keep the others waiting
+                if trouble.in_words(error) is not None:
+                    raise
+                if trouble.not_lately(f"recorder {path.name}"):
+                    log.exception("recorder %s cannot be settled", path.name)
+            else:
+                recorder.close_file(path)
     return recovered
 
 

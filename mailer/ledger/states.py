@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-from config.errors import BroadsideError
-
 
 class State(StrEnum):
     """What is known of one delivery."""
@@ -43,7 +41,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 
-class ForbiddenTransitionError(BroadsideError):
+class ForbiddenTransitionError(RuntimeError):
     """A change of state that the table above does not have: a defect, never a person's mistake."""
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import select
 
+from config.database import reading
 from config.errors import Unavailable
 from config.settings import settings
+from mailer.ledger.models import ClaimCounter
 
 KEY = "broadside:highest-claim"
 # Sets the key to the greater of its value and the argument, and returns it.
@@ -66,6 +69,13 @@ def check(last: int, highest: int) -> None:
             f"the database's last claim is {last}, but claim {highest} has been seen: it went back in time "
             "(a restored backup?). Nothing is sent until `broadside ledger reconcile` has been run"
         )
+
+
+def ask() -> None:
+    """Raise LedgerWentBackError where the database went back in time, before anything is done by what it says."""
+    highest = seen()
+    with reading() as session:
+        check(session.scalar(select(ClaimCounter.value)) or 0, highest)
 
 
 def note(number: int) -> None:

@@ -114,7 +114,7 @@ def go_back(office: Office, taken: Callable[[], int]) -> list[str]:
 
 def _reconcile(host: Host) -> int:
     command = [sys.executable, "-c", "from cli.main import run; run()", "ledger", "reconcile"]
-    with host.output.open("ab") as output:
+    with host.log.open("ab") as output:
         return subprocess.run(
             command,
             env={**os.environ, "BROADSIDE_STATE_DIR": str(host.folder)},

@@ -13,6 +13,7 @@ from typing import Self
 
 from sqlalchemy import NullPool, create_engine, text
 
+from cli.part import part_command
 from config.migrate import upgrade
 from config.settings import settings
 from tasks.processes import beat_command
@@ -20,7 +21,7 @@ from tests import servers
 from tests.conftest import forget
 from tests.kill import notes
 from tests.press import open_office
-from tests.workers import Part, descendants, worker_command
+from tests.workers import Part, descendants
 
 PROCESSES = 2
 """Of each host, for mail."""
@@ -28,6 +29,8 @@ CONNECTIONS = 4
 BATCH = 100
 PACE = 0.004
 """Seconds before the SMTP server answers a message: so that there is a middle to kill things in."""
+SLOW_PACE = 0.05
+"""The same where a copy of the database has to be made in the middle."""
 
 
 @dataclass
@@ -35,13 +38,12 @@ class Host:
     """A machine with a state folder of its own, and its worker command."""
 
     folder: Path
-    output: Path
+    log: Path
     worker: Part | None = None
 
     def start(self) -> None:
-        with self.output.open("ab") as output:
-            environment = {"BROADSIDE_STATE_DIR": str(self.folder)}
-            self.worker = Part(*worker_command(PROCESSES), environment=environment, output=output)
+        environment = {"BROADSIDE_STATE_DIR": str(self.folder)}
+        self.worker = Part(*part_command("worker", str(PROCESSES)), environment=environment, log=self.log)
 
     def nodes(self) -> list[int]:
         """The process ids of the two Celery nodes."""
@@ -80,8 +82,8 @@ class Servers:
     rounds: int = 0
 
     def __enter__(self) -> Self:
-        self.postgres = self.stack.enter_context(servers.running(servers.postgres_server))
-        self.redis = self.stack.enter_context(servers.running(servers.redis_server))
+        self.postgres = self.stack.enter_context(servers.postgres_server())
+        self.redis = self.stack.enter_context(servers.redis_server())
         for name in [name for name in os.environ if name.startswith("BROADSIDE_")]:
             del os.environ[name]
         os.environ.update(
@@ -117,9 +119,11 @@ class Servers:
 class Office:
     """One round's: a database of its own, an emptied Redis, beat, an SMTP server, and `hosts` hosts, running."""
 
-    def __init__(self, kept: Servers, kind: str, hosts: int, rng: random.Random, folder: Path) -> None:
-        """`kind` is postgresql or sqlite; `rng` decides what is killed."""
-        self.kept, self.kind, self.rng, self.folder = kept, kind, rng, folder
+    def __init__(
+        self, kept: Servers, kind: str, hosts: int, rng: random.Random, folder: Path, pace: float = PACE
+    ) -> None:
+        """`kind` is postgresql or sqlite; `rng` decides what is killed; `pace` is the SMTP server's, in seconds."""
+        self.kept, self.kind, self.rng, self.folder, self.pace = kept, kind, rng, folder, pace
         self.redis, self.postgres = kept.redis, kept.postgres
         self.notes = folder / "notes"
         self.lost: list[Host] = []
@@ -161,13 +165,11 @@ class Office:
 
     def start_smtp(self) -> None:
         command = ("-m", "tests.receiver", "--port", str(self.port), "--script", "tests.kill.notes:Noting")
-        environment = {notes.NOTES: str(self.notes), notes.PACE: str(PACE)}
-        with (self.folder / "smtp.log").open("ab") as output:
-            self.smtp = Part(sys.executable, *command, environment=environment, output=output)
+        environment = {notes.NOTES: str(self.notes), notes.PACE: str(self.pace)}
+        self.smtp = Part(sys.executable, *command, environment=environment, log=self.folder / "smtp.log")
 
     def start_beat(self) -> None:
-        with (self.folder / "beat.log").open("ab") as output:
-            self.beat = Part(*beat_command(), output=output)
+        self.beat = Part(*beat_command(), log=self.folder / "beat.log")
 
     def lose(self, host: Host) -> None:
         """This host is off for good, with all it knew."""

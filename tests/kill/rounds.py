@@ -14,7 +14,7 @@ from config.database import transaction
 from mailer.models import Mailing
 from tests.kill.faults import BACK, FAULTS, Fault, go_back
 from tests.kill.notes import Seen, seen
-from tests.kill.office import Office, Servers
+from tests.kill.office import PACE, SLOW_PACE, Office, Servers
 from tests.kill.verdict import told, violations
 from tests.press import mailing_state, send_mailing, write_folder
 
@@ -80,7 +80,8 @@ def play(plan: Plan, servers: Servers, folder: Path) -> Round:
     everybody = {f"reader{number}@example.org" for number in range(1, servers.people + 1)}
     began = time.monotonic()
     wrong: list[str] = []
-    with Office(servers, plan.kind, plan.hosts, random.Random(plan.seed), folder) as office:
+    pace = SLOW_PACE if plan.faults == (BACK,) else PACE
+    with Office(servers, plan.kind, plan.hosts, random.Random(plan.seed), folder, pace) as office:
         mailing_id = send_mailing(write_folder(folder / "value-gap"))
         if plan.resends:
             with transaction() as session:

@@ -1,6 +1,7 @@
 """Relays: a new one is met by several workers at once."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -32,3 +33,19 @@ def test_two_workers_that_meet_a_new_relay_agree_on_its_row(database: str, monke
     assert first == second
     with reading() as session:
         assert session.scalar(select(func.count()).select_from(Relay)) == 1
+
+
+def test_processes_that_meet_the_same_failure_count_as_one(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_up(monkeypatch, smtp_url="smtp://127.0.0.1:2599?tls=none", deferral_seconds=60)
+    with transaction() as session:
+        route = relays.pick(session, 1)
+        assert isinstance(route, Route)
+        first = relays.mark_down(session, route.id, "refused").down_until
+        for _ in range(5):
+            assert relays.mark_down(session, route.id, "refused").down_until == first
+        relay = session.get_one(Relay, route.id)
+        assert relay.failures == 1
+        relay.down_until = datetime.now(UTC) - timedelta(seconds=1)
+        relays.mark_down(session, route.id, "refused")
+        assert relay.failures == 2
+        assert relay.down_until > datetime.now(UTC) + timedelta(seconds=100)

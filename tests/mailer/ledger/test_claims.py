@@ -182,6 +182,20 @@ def test_a_recorder_that_lost_its_pages_is_in_nobodys_way(mailing_id: int) -> No
     end_all(take(mailing_id, 1), State.sent)
 
 
+def test_a_recorder_that_cannot_be_settled_keeps_no_other_waiting(mailing_id: int) -> None:
+    first, second = take(mailing_id, 1), take(mailing_id, 2)
+    for claim in (first, second):
+        claim.recorder.end_sent(0)
+        claim.recorder.close()
+    with transaction() as session:
+        session.execute(update(Batch).where(Batch.number == 1).values(counts={}))  # somebody's hand was in it
+    assert [one.batch for one in recovery.recover_host()] == [2]
+    with transaction() as session:
+        session.execute(update(Batch).where(Batch.number == 1).values(counts={"queued": 3}))
+    assert [one.batch for one in recovery.recover_host()] == [1]
+    assert states(mailing_id) == {"uncertain": 2, "queued": 4}
+
+
 def test_a_claim_whose_witness_fails_lets_go_of_its_recorder(mailing_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def disk_is_full(_number: int) -> None:
         raise OSError(28, "No space left on device")

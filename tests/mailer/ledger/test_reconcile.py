@@ -1,23 +1,30 @@
 """The database goes back in time: nothing is sent until the recorders were replayed, and then nobody twice."""
 
 import shutil
+import sqlite3
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from redis import Redis
-from sqlalchemy import update
+from sqlalchemy import delete, func, make_url, select, update
 
-from config.database import transaction
+from config.database import reading, transaction
 from config.errors import Unavailable
 from config.settings import settings
 from mailer.freeze import freeze
 from mailer.ledger import recorder
+from mailer.ledger.claims import claim_batch
 from mailer.ledger.models import Batch, ClaimCounter, Delivery
 from mailer.ledger.reconcile import reconcile
 from mailer.ledger.witness import LedgerWentBackError
 from mailer.models import Mailing
 from mailer.sending import send_batch
+from subscribers.lists import create_list
+from subscribers.models import List
+from tasks.app import app
+from tasks.housekeeping import do_what_is_due
 from tests.press import mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
 
@@ -27,6 +34,7 @@ def queue(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> 
     with Redis.from_url(redis_server) as redis:
         redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=10)
+    monkeypatch.setitem(app.conf, "broker_url", redis_server)
 
 
 def go_back(mailing_id: int) -> None:
@@ -85,6 +93,93 @@ def test_without_the_recorders_a_person_decides(tmp_path: Path, monkeypatch: pyt
         work()
         assert len(receiver.messages) == 20
     assert mailing_state(mailing_id) == "finished"
+
+
+def test_a_recorder_in_hand_is_not_read_before_it_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker under whom the database went back goes on for the rest of its turn: what it tells is not all yet."""
+    open_office(20)
+    mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+    freeze(mailing_id)
+    claim = claim_batch(mailing_id, 1)
+    assert claim is not None
+    claim.recorder.relay(1)
+    go_back(mailing_id)
+    claim.recorder.end_sent(0)
+    claim.recorder.replied(0, 250, "taken")
+    assert reconcile().missing == 1
+    assert states(mailing_id) == {"queued": 20}
+    claim.recorder.end_sent(1)
+    claim.recorder.replied(1, 250, "taken")
+    claim.recorder.close()
+    assert reconcile().missing == 0
+    assert states(mailing_id) == {"sent": 2, "queued": 18}
+
+
+def test_a_claim_that_the_backup_found_in_hand_is_told_by_its_recorder_however_long_ago_it_was_laid_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_office(20)
+    with Receiver() as receiver:
+        set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        freeze(mailing_id)
+        send_batch(mailing_id, 1)
+        send_batch(mailing_id, 2)
+        go_back(mailing_id)
+        with transaction() as session:
+            claimed = session.query(Batch).filter(Batch.number == 1).one()
+            claimed.state, claimed.claim, claimed.owner = "claimed", 1, recorder.host_id(settings().state_dir)
+            claimed.lease_until = datetime(2020, 1, 1, tzinfo=UTC)
+            session.execute(update(ClaimCounter).values(value=1))
+        with pytest.raises(LedgerWentBackError):
+            do_what_is_due()
+        assert states(mailing_id) == {"claimed": 10, "queued": 10}
+        elsewhere = shutil.move(settings().state_dir / "recorder", tmp_path / "recorder of another host")
+        assert reconcile().missing == 2
+        shutil.rmtree(settings().state_dir / "recorder", ignore_errors=True)
+        shutil.move(elsewhere, settings().state_dir / "recorder")
+        done = reconcile()
+        assert (done.claims, done.missing, done.resolved) == (2, 0, 20)
+    assert states(mailing_id) == {"sent": 20}
+
+
+def test_a_mailing_that_the_backup_takes_for_unsent_is_not_frozen_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_office(20)
+    with Receiver() as receiver:
+        set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        work()
+        go_back(mailing_id)
+        with transaction() as session:
+            session.execute(delete(Delivery))
+            session.execute(delete(Batch))
+            session.execute(update(Mailing).values(state="scheduled", started_at=None, finished_at=None))
+        with pytest.raises(LedgerWentBackError):
+            do_what_is_due()
+        assert mailing_state(mailing_id) == "scheduled"
+        assert reconcile().missing == 0
+        do_what_is_due()
+    assert mailing_state(mailing_id) == "cancelled"
+
+
+def test_another_file_under_the_databases_name_is_noticed(database: str, tmp_path: Path) -> None:
+    """SQLite: a process would go on with the file that it has open, though nobody else sees it."""
+    if not database.startswith("sqlite"):
+        pytest.skip("PostgreSQL ends the connections of a database that is replaced")
+    open_office(1)
+    file = Path(make_url(database).database or "")
+    with sqlite3.connect(file) as old, sqlite3.connect(tmp_path / "copy.db") as copy:
+        old.backup(copy)
+    open_lists = select(func.count()).select_from(List)
+    with transaction() as session:
+        create_list(session, "late", "Late")
+        assert session.scalar(open_lists) == 3
+    (tmp_path / "copy.db").replace(file)
+    file.with_name(file.name + "-wal").unlink()
+    with reading() as session:
+        assert session.scalar(open_lists) == 2
 
 
 def test_redis_alone_is_witness_enough_and_without_redis_nothing_is_sent(
