@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from mailer.events import revision_of
 from mailer.house import House, load_house
 from mailer.models import Draft, Edition, Mailing, MailingEdition, MailingMedia, Media
 from mailer.plan.compiled import CompiledEdition, MediaRef
 from mailer.render.compile import Compilation, compile_with_usage, picture_reference
+from mailer.render.event import Revision
 from mailer.render.snippets import ByLanguage
 from mailer.snippets import load_snippets
 from subscribers.bulk import insert
@@ -28,6 +30,7 @@ class Materials:
     """By the names that the text uses; an attached picture may be shown too."""
     attachments: tuple[MediaRef, ...]
     snippets: Mapping[str, ByLanguage]
+    revision: Revision
 
 
 def drafts_of(session: Session, mailing: Mailing) -> list[Draft]:
@@ -57,6 +60,7 @@ def materials_of(session: Session, mailing: Mailing) -> Materials:
             if attached
         ),
         load_snippets(session),
+        revision_of(session, mailing),
     )
 
 
@@ -75,6 +79,7 @@ def compile_draft(mailing: Mailing, draft: Draft, materials: Materials) -> Compi
         file=f"{draft.language}.md",
         attachments=materials.attachments,
         snippets=materials.snippets,
+        revision=materials.revision,
     )
 
 

@@ -4,8 +4,10 @@ import hashlib
 import io
 import mimetypes
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 from sqlalchemy import delete, select
@@ -94,7 +96,7 @@ def import_folder(session: Session, path: Path) -> Mailing:
             Draft(
                 mailing_id=mailing.id,
                 language=text.language,
-                front=text.front,
+                front=_with(described.fields, text.front),
                 body=text.body,
                 body_line=text.body_line,
             )
@@ -107,6 +109,15 @@ def import_folder(session: Session, path: Path) -> Mailing:
         )
     session.flush()
     return mailing
+
+
+def _with(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A text's own fields, and those of all texts that it does not have, group by group."""
+    both = {**shared, **own}
+    for key in shared.keys() & own.keys():
+        if isinstance(shared[key], Mapping) and isinstance(own[key], Mapping):
+            both[key] = _with(shared[key], own[key])
+    return both
 
 
 def _check_names(session: Session, described: MailingFile, own: str) -> None:

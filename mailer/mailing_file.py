@@ -1,5 +1,6 @@
 """mailing.yaml: what a mailing is, from whom and to whom."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from config.errors import Refused, Unknown
 from mailer.models import Fallback, OnUncertain
 from mailer.plan.headers import cleaned, split_mailbox
+from mailer.render.kinds import Field as FrontField
 from mailer.render.kinds import load_kind
 from mailer.yaml_file import YamlFile
 from subscribers import fields
@@ -74,6 +76,8 @@ class MailingFile(_Part):
     urgent: bool = False
     on_uncertain: OnUncertain = OnUncertain.leave
     attachments: tuple[str, ...] = ()
+    fields: dict[str, Any] = {}
+    """Fields of the texts that are the same in every language."""
 
 
 def read_mailing_file(folder: Path) -> MailingFile:
@@ -84,9 +88,10 @@ def read_mailing_file(folder: Path) -> MailingFile:
     except ValidationError as error:
         raise _refusal(file, error) from None
     try:
-        load_kind(read.kind)
+        kind = load_kind(read.kind)
     except Unknown as error:
         raise Refused(f"{file.where('kind')}: {error}") from None
+    refuse_unknown_fields(file, kind.front, read.fields, ("fields",))
     return read
 
 
@@ -100,6 +105,24 @@ def read_text(path: Path) -> str:
         raise Refused(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
+
+
+def refuse_unknown_fields(
+    file: YamlFile, known: Mapping[str, FrontField], given: Any, path: tuple[str | int, ...]
+) -> None:
+    """Every key must be one of the kind's; what is wrong with the values, the compiler says."""
+    if not isinstance(given, Mapping):
+        return
+    for key, value in given.items():
+        if key not in known:
+            inside = f" of {'.'.join(map(str, path))}" if path else ""
+            raise Refused(f"{file.where(*path, key)}: {Unknown(f'key{inside}', str(key), known)}")
+        field = known[key]
+        if field.items and isinstance(value, list):
+            for at, item in enumerate(value):
+                refuse_unknown_fields(file, field.items.fields, item, (*path, key, at))
+        elif field.fields:
+            refuse_unknown_fields(file, field.fields, value, (*path, key))
 
 
 def _refusal(file: YamlFile, error: ValidationError) -> Refused:

@@ -24,6 +24,16 @@ class MediaRef(BaseModel):
     """Of a picture: the Content-ID without brackets, as in `cid:...`; empty for an attachment."""
 
 
+class CalendarPart(BaseModel):
+    """What calendars read beside the texts: one iCalendar object (RFC 5545) with its method (RFC 5546)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["REQUEST", "CANCEL"]
+    source: str
+    """For mailer.render.personal.environment, lines ending in LF; all but the attendee is the same for everybody."""
+
+
 class CompiledEdition(BaseModel):
     """One edition, immutable.
 
@@ -44,6 +54,8 @@ class CompiledEdition(BaseModel):
     """The whole inlined document."""
     text: str
     """The whole text part."""
+    calendar: CalendarPart | None = None
+    """The third alternative (multipart/alternative), of an invitation."""
     sender: str
     """`Name <address>`, in Unicode."""
     reply_to: str = ""

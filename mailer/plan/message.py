@@ -65,6 +65,7 @@ class MessagePlan:
         self._subject = Source(jinja, compiled.subject)
         self._text = Body(jinja, compiled.text)
         self._html = Body(jinja, compiled.html)
+        self._calendar = Body(jinja, compiled.calendar.source) if compiled.calendar else None
         self._skeleton = skeleton(compiled, media)
         self._sender = headers.mailbox("From", *headers.split_mailbox(compiled.sender))
         if compiled.reply_to:
@@ -80,9 +81,10 @@ class MessagePlan:
         subject = self._made("subject", self._subject.text, values)
         head = self._made("header", self._header, recipient, stamp, subject)
         text = self._made("text", self._text.encoded, values)
-        html = self._made("HTML", self._html.encoded, values)
-        frame = self._skeleton
-        return b"".join((head, frame.before, text, frame.between, html, frame.after))
+        bodies = [text, self._made("HTML", self._html.encoded, values)]
+        if self._calendar:
+            bodies.append(self._made("calendar", self._calendar.encoded, values))
+        return b"".join((head, *self._skeleton.around(*bodies)))
 
     def _header(self, recipient: Recipient, stamp: Stamp, subject: str) -> bytes:
         if not headers.cleaned(subject):

@@ -6,6 +6,7 @@
         multipart/related     where there are pictures
           text/html
           pictures
+        text/calendar         of an invitation: the last alternative, as RFC 6047 and Outlook have it
       attachments
 
 Boundaries begin with `=_`, which neither quoted-printable nor base64 can produce, so no content holds one.
@@ -14,6 +15,7 @@ Boundaries begin with `=_`, which neither quoted-printable nor base64 can produc
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from urllib.parse import quote
 
 from config.errors import Refused
@@ -31,16 +33,18 @@ _PLAIN_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """What stands before the text body, between the text and the HTML, and after it. Each body ends in CRLF."""
+    """What stands around the bodies: before the text, between text and HTML, and so on. Each body ends in CRLF."""
 
-    before: bytes
-    """Begins with the header fields MIME-Version and Content-Type."""
-    between: bytes
-    after: bytes
+    pieces: tuple[bytes, ...]
+    """One more than there are bodies; the first begins with the header fields MIME-Version and Content-Type."""
+
+    def around(self, *bodies: bytes) -> Iterator[bytes]:
+        """The pieces with the bodies between them."""
+        return (part for pair in zip_longest(self.pieces, bodies, fillvalue=b"") for part in pair)
 
 
 def skeleton(edition: CompiledEdition, media: Mapping[str, bytes]) -> Skeleton:
-    """The edition's structure around its two bodies; `media` holds the bytes of its files by their hash.
+    """The edition's structure around its bodies; `media` holds the bytes of its files by their hash.
 
     Raises Refused for a file whose bytes are missing.
     """
@@ -49,15 +53,21 @@ def skeleton(edition: CompiledEdition, media: Mapping[str, bytes]) -> Skeleton:
     if edition.pictures:
         pictures = [_file(picture, media, edition.language) for picture in edition.pictures]
         html = _multipart("related", f"=_r{name}", [html, *pictures], ' type="text/html";')
-    message = _multipart("alternative", f"=_a{name}", [_body("text/plain"), html])
+    alternatives = [_body("text/plain"), html]
+    if edition.calendar:
+        # A parameter other than the object's own method makes Outlook refuse it.
+        alternatives.append(_body("text/calendar", f"; method={edition.calendar.method}"))
+    message = _multipart("alternative", f"=_a{name}", alternatives)
     if edition.attachments:
         attachments = [_file(attachment, media, edition.language) for attachment in edition.attachments]
         message = _multipart("mixed", f"=_m{name}", [message, *attachments])
-    return Skeleton(*(b"MIME-Version: 1.0\r\n" + message).split(_HOLE))
+    return Skeleton(tuple((b"MIME-Version: 1.0\r\n" + message).split(_HOLE)))
 
 
-def _body(content_type: str) -> bytes:
-    head = f"Content-Type: {content_type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+def _body(content_type: str, parameter: str = "") -> bytes:
+    head = (
+        f"Content-Type: {content_type}; charset=utf-8{parameter}\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
     return head.encode("ascii") + _HOLE
 
 

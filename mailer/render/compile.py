@@ -13,6 +13,7 @@ from config.errors import Refused, Unknown
 from mailer.house import House
 from mailer.plan.compiled import CompiledEdition, MediaRef
 from mailer.render.errors import SourceError
+from mailer.render.event import Revision
 from mailer.render.fragment import Fragment
 from mailer.render.front import Front, Group, texts_by_field
 from mailer.render.grammar import Usage
@@ -22,11 +23,15 @@ from mailer.render.markdown import to_html
 from mailer.render.personal import environment
 from mailer.render.places import Sequence as Statements
 from mailer.render.places import mark_places
+from mailer.render.reader import Reader
 from mailer.render.snippets import ByLanguage, Snippets
-from mailer.render.text import body_text
+from mailer.render.text import Notes, body_text, underlined
 from mailer.render.tokenise import tokenise
 from mailer.render.tokens import Place, Token, Tokens, without_controls
 
+FIRST = Revision()
+_RULE = re.compile(r"^(?=(?:-{3,}|={3,}|\* \* \*)$)", re.MULTILINE)
+"""Where a line of strokes begins: without letters of its own it would have the direction of most mail programs."""
 SLOTS = ("unsubscribe_url", "list_title", "email")
 """The recipient's fields that a kind's template may use, as `slots.email`."""
 NONE: Mapping[str, ByLanguage] = MappingProxyType({})
@@ -71,13 +76,14 @@ def compile_edition(
     file: str,
     attachments: Sequence[MediaRef] = (),
     snippets: Mapping[str, ByLanguage] = NONE,
+    revision: Revision = FIRST,
     templates: Path = TEMPLATES,
 ) -> CompiledEdition:
     """The edition that `front` and `body` (of `file`, the body from `body_line` on) make, ready to be sent.
 
-    `media` are the pictures that the text may show, by file name, `snippets` what it may include. Raises SourceError
-    with file and line or field for what the author wrote, Unknown for a kind there is not, Refused where a template is
-    at fault.
+    `media` are the pictures that the text may show, by file name, `snippets` what it may include, `revision` is of the
+    event that it invites to. Raises SourceError with file and line or field for what the author wrote, Unknown for a
+    kind there is not, Refused where a template is at fault.
     """
     return compile_with_usage(
         kind=kind,
@@ -92,6 +98,7 @@ def compile_edition(
         file=file,
         attachments=attachments,
         snippets=snippets,
+        revision=revision,
         templates=templates,
     ).edition
 
@@ -110,6 +117,7 @@ def compile_with_usage(
     file: str,
     attachments: Sequence[MediaRef] = (),
     snippets: Mapping[str, ByLanguage] = NONE,
+    revision: Revision = FIRST,
     templates: Path = TEMPLATES,
 ) -> Compilation:
     """As `compile_edition`, with the fields, attributes and conditions used: for the check."""
@@ -119,14 +127,15 @@ def compile_with_usage(
         [*(text for _, text in texts_by_field(front)), body, house.model_dump_json()],
         Snippets(snippets, language),
     )
-    fields = Front(described, front, tokens, media)
+    notes = Notes(tokens)
+    fields = Front(described, front, tokens, media, language=language, notes=notes, revision=revision)
     written = tokenise(body, tokens, line=body_line)
     fragment = Fragment(to_html(written, tokens), written, tokens, media)
     pictures = _Pictures(file, house, media, {**fields.pictures, **fragment.pictures})
     slots = Group(**{name: tokens.slot(name) for name in SLOTS})
     engine = Templates(described, templates)
     known = {"language": language, "direction": direction(language), "kind": kind}
-    shared = {"house": house, "slots": slots, "picture": pictures.show}
+    shared = {"house": house, "slots": slots, "picture": pictures.show, "reader": Reader(tokens)}
 
     document = inline(
         without_controls(
@@ -146,12 +155,16 @@ def compile_with_usage(
                 ".txt",
                 language,
                 edition=Group(**vars(fields.text), **known),
-                body=body_text(fragment.tree, tokens),
+                body=body_text(fragment.tree, tokens, notes),
+                heading=lambda text, stroke="=": underlined(text, tokens, stroke),
                 **shared,
             )
         ),
         tokens,
     )
+    plain = notes.numbered(plain)
+    if direction(language) == "rtl":
+        plain = _RULE.sub("\N{RIGHT-TO-LEFT MARK}", plain)
     in_text = _statements_even(plain, tokens)
     _refuse_lost(tokens, in_document, in_text, kind)
     edition = CompiledEdition(
@@ -162,12 +175,13 @@ def compile_with_usage(
         subject=_source(fields.text.subject, tokens, _IN_SUBJECT),
         html=_source(serialise(document), tokens, _IN_DOCUMENT),
         text=_source(plain, tokens, _IN_TEXT),
+        calendar=fields.event.calendar(organiser=reply_to or sender, revision=revision) if fields.event else None,
         sender=sender,
         reply_to=reply_to,
         pictures=tuple(pictures.shown[cid] for cid in sorted(pictures.shown)),
         attachments=tuple(attachments),
     )
-    for source in (edition.subject, edition.html, edition.text):
+    for source in (edition.subject, edition.html, edition.text, edition.calendar.source if edition.calendar else ""):
         environment(language).from_string(source)  # a fault of the compiler's shows here, not in a worker
     return Compilation(edition, tokens.usage)
 
@@ -210,9 +224,13 @@ def _source(text: str, tokens: Tokens, filters: Mapping[Place, str]) -> str:
 
 
 def _tidy_text(text: str, tokens: Tokens) -> str:
-    """At most one empty line between paragraphs, also where a condition between them may print nothing."""
+    """At most one empty line between paragraphs, also where a condition between them may print nothing.
+
+    A line of nothing but statements is none: what breaks the lines stands before it, so inside what it ends.
+    """
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
-    text = re.sub(rf"(\n\n(?:{tokens.statement.pattern})+)\n+", r"\1", text)
+    alone = re.compile(rf"(\n+)((?:{tokens.statement.pattern})+)(\n+)")
+    text = alone.sub(lambda found: max(found[1], found[3]) + found[2], text)
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 

@@ -129,6 +129,11 @@ def author_filters(language: str) -> dict[str, Filter]:
     }
 
 
+def follows(topics: Any, wanted: list[str]) -> bool:
+    """Whether one of `wanted` is among a reader's topics; letters of any case are the same. Only for templates."""
+    return not {as_text(topic).casefold() for topic in _items(topics)}.isdisjoint(map(str.casefold, wanted))
+
+
 def _items(value: Any) -> tuple[Any, ...]:
     if isinstance(value, (tuple, list)):
         if len(value) > MOST_ITEMS:

@@ -11,12 +11,14 @@ from markupsafe import Markup
 from config.errors import Unknown
 from mailer.plan.compiled import MediaRef
 from mailer.render.errors import SourceError
+from mailer.render.event import BadEvent, Event, Revision, read_event
 from mailer.render.fragment import Fragment
 from mailer.render.kinds import Field, Kind
 from mailer.render.markdown import to_html
-from mailer.render.text import body_text
+from mailer.render.moments import read_moment
+from mailer.render.text import Notes, body_text
 from mailer.render.tokenise import tokenise
-from mailer.render.tokens import Tokens
+from mailer.render.tokens import Role, Tokens
 from mailer.render.urls import encode_places
 
 _LINK = re.compile(r"https?://\S|mailto:\S|tel:\S")
@@ -38,9 +40,21 @@ class Front:
     wrong sort; `pictures` are the media shown by fields in Markdown.
     """
 
-    def __init__(self, kind: Kind, front: Mapping[str, Any], tokens: Tokens, media: Mapping[str, MediaRef]) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        front: Mapping[str, Any],
+        tokens: Tokens,
+        media: Mapping[str, MediaRef],
+        *,
+        language: str,
+        notes: Notes,
+        revision: Revision,
+    ) -> None:
         self._tokens, self._media = tokens, media
+        self._language, self._notes, self._revision = language, notes, revision
         self.pictures: dict[str, MediaRef] = {}
+        self.event: Event | None = None
         self.html, self.text = self._group(kind.front, front, "")
 
     def _group(self, fields: Mapping[str, Field], given: Mapping[str, Any], path: str) -> tuple[Group, Group]:
@@ -62,7 +76,12 @@ class Front:
         if field.fields:
             if value is not None and not isinstance(value, Mapping):
                 raise self._refusal(f"this is a group of {', '.join(field.fields)}, not a text", where)
-            return self._group(field.fields, value or {}, where) if value else self._none(field)
+            if not value:
+                return self._none(field)
+            html, text = self._group(field.fields, value, where)
+            if field.event:
+                self._event(html, text, where)
+            return html, text
         if field.items:
             if value is not None and not isinstance(value, list):
                 raise self._refusal("this is a list; begin each item on its own line with `- `", where)
@@ -70,6 +89,8 @@ class Front:
             return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         if _is_empty(value):
             return self._none(field)
+        if field.choices and str(value).lower() not in field.choices:
+            raise self._refusal(f"this is {' or '.join(field.choices)}, not {value}", where)
         if not isinstance(value, (str, int, float, date, datetime)):
             raise self._refusal("this is a text; put it in quotation marks", where)
         words = str(value) if not isinstance(value, bool) else str(value).lower()
@@ -84,6 +105,13 @@ class Front:
         line = tokenise(
             _SPACES.sub(" ", words).strip(" \t\r\n"), self._tokens, field=where, line=None, markdown=False
         ).text
+        if (field.plain or field.moment or field.choices) and self._tokens.holds(line):
+            raise self._refusal("this is the same for every reader", where, "take out what stands in braces")
+        if field.moment:
+            try:
+                read_moment(line)
+            except ValueError as error:
+                raise self._refusal(str(error), where) from None
         return line, encode_places(line, self._tokens) if field.link else line
 
     def _none(self, field: Field) -> tuple[Any, Any]:
@@ -94,14 +122,30 @@ class Front:
                 setattr(html, name, empty[0])
                 setattr(text, name, empty[1])
             return html, text
-        return ([], []) if field.items else ("", "")
+        nothing = field.choices[0] if field.choices else ""
+        return ([], []) if field.items else (nothing, nothing)
+
+    def _event(self, html: Group, text: Group, where: str) -> None:
+        """Read an event and give its groups what templates say of it."""
+        try:
+            self.event = event = read_event(vars(text))
+        except BadEvent as error:
+            raise self._refusal(str(error), f"{where}.{error.field}") from None
+        there = self._tokens.add(Role.expression, event.elsewhere, made=True)
+        for group in (html, text):
+            group.cancelled = event.cancelled
+            group.changed = self._revision.number > 0
+            group.when = event.when(self._language)
+            group.elsewhere, group.if_elsewhere = self._tokens.word(there), event.elsewhere
 
     def _markdown(self, words: str, where: str) -> tuple[Markup, str]:
         written = tokenise(words, self._tokens, field=where, line=None)
         fragment = Fragment(to_html(written, self._tokens), written, self._tokens, self._media)
         self.pictures |= fragment.pictures
+        # An item of a list may be left out or moved for some readers: a note's number would depend on them.
+        notes = None if any(step.isdigit() for step in where.split(".")) else self._notes
         # nh3 has cleaned it, and the rest is our own.
-        return Markup(fragment.html), body_text(fragment.tree, self._tokens).strip()  # noqa: S704
+        return Markup(fragment.html), body_text(fragment.tree, self._tokens, notes).strip()  # noqa: S704
 
     def _refusal(self, problem: str, field: str, remedy: str = "") -> SourceError:
         return SourceError(problem, file=self._tokens.file, field=field, remedy=remedy)

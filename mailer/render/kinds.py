@@ -9,13 +9,29 @@ from typing import Any, Literal
 import yaml
 from babel import Locale
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from config.errors import Refused, Unknown
 from mailer.render.filters import author_filters, locale_of
+from mailer.render.moments import in_words, read_moment
 from mailer.render.words import translations
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+EVENT: dict[str, Any] = {
+    "name": {"required": True, "plain": True},
+    "title": {"required": True, "plain": True},
+    "starts": {"required": True, "moment": True},
+    "ends": {"required": True, "moment": True},
+    "zone": {"plain": True},
+    "place": {"plain": True},
+    "address": {"plain": True},
+    "map": {"link": True, "plain": True},
+    "online": {"link": True, "plain": True},
+    "cancelled": {"choices": ["false", "true"]},
+}
+"""The fields of an event, as a kind.yaml would write them. `name` is the same in every mail about the event."""
 
 
 class Field(BaseModel):
@@ -28,10 +44,23 @@ class Field(BaseModel):
     picture: bool = False
     link: bool = False
     """A whole URL: https, http, mailto or tel."""
+    plain: bool = False
+    """The same for every reader: nothing in braces."""
+    moment: bool = False
+    """A date, or a date and time, with a zone or without."""
+    choices: tuple[str, ...] = ()
+    """One of these words; the first where nothing is said."""
+    event: bool = False
+    """A group of its own kind, `EVENT`, that goes along for calendars; a kind has at most one."""
     fields: dict[str, "Field"] = {}
     """Of a group."""
     items: "Field | None" = None
     """Of a list: what each item is."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _event_fields(cls, given: Any) -> Any:
+        return {**given, "fields": EVENT} if isinstance(given, dict) and given.get("event") else given
 
 
 ALWAYS = {"subject": Field(required=True), "preheader": Field()}
@@ -52,6 +81,11 @@ class Kind(BaseModel):
     def front(self) -> dict[str, Field]:
         """All fields of the front matter."""
         return {**ALWAYS, **self.fields}
+
+    @property
+    def event_field(self) -> str:
+        """The name of the field that holds an event; empty for a kind without."""
+        return next((name for name, field in self.fields.items() if field.event), "")
 
 
 def kind_names(templates: Path = TEMPLATES) -> list[str]:
@@ -83,14 +117,20 @@ class Templates:
         }
 
     def render(self, suffix: str, language: str, **variables: Any) -> str:
-        """`message.html` or `message.txt` (`suffix`) with `variables`, and `_()` and `date()` in its language.
+        """`message.html` or `message.txt` (`suffix`) with `variables`, and `_()`, `date()`, `moment()` in its language.
 
         Raises Refused with what the template said.
         """
         name = f"email/{self.kind.folder}/message{suffix}"
+        dated = author_filters(language)["date"]
         try:
             template: Template = self._environments[suffix].get_template(name)
-            return template.render(_=translations(language), date=author_filters(language)["date"], **variables)
+            return template.render(
+                _=translations(language),
+                date=lambda written, form="long": dated(read_moment(written), form),
+                moment=lambda written: in_words(read_moment(written), language),
+                **variables,
+            )
         except TemplateError as error:
             raise Refused(f"the template {name} cannot be rendered: {error}; mend the template") from None
 

@@ -16,6 +16,7 @@ from config.errors import Refused
 from mailer.recipient import Recipient
 from mailer.render import filters, values
 from mailer.render.comparing import COMPARISONS
+from mailer.render.moments import elsewhere
 
 VARIABLE = ("\x02", "\x03")
 BLOCK = ("\x04", "\x05")
@@ -102,6 +103,7 @@ def environment(language: str) -> PersonalEnvironment:
     env.globals = {}
     comparisons = {comparison.__name__: comparison for comparison in COMPARISONS.values()}
     env.filters = {**filters.author_filters(language), **comparisons, **values.PLACES, "each": values.each}
+    env.filters |= {"follows": filters.follows, "elsewhere": elsewhere(language)}
     env.tests = {"defined": _is_defined, "none": _is_none}
     return env
 

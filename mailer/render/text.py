@@ -1,10 +1,12 @@
 """The body as plain text: one line a paragraph, nothing wrapped, each link in full.
 
 A link that everybody gets is a footnote `[1]`; one inside a condition or loop stands in brackets where it is, since
-its number would depend on the reader.
+its number would depend on the reader. Footnotes are numbered through the whole text part, wherever a kind's template
+puts the pieces that they stand in.
 """
 
 import re
+from itertools import zip_longest
 
 from lxml.html import HtmlElement
 
@@ -17,23 +19,50 @@ _BLOCKS = {
 }
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 RULE = "* * *"
+LONGEST_RULE = 60
+"""Characters under a heading."""
 
 
-def body_text(tree: HtmlElement, tokens: Tokens) -> str:
-    """The text of a body's tree (a div), tokens in it, its links' footnotes at the end."""
-    writer = _Writer(tokens)
+class Notes:
+    """The links of a text part, each marked until all is in its place; two links to one address are one note."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._stem = f"{tokens.stem}n"
+        self._marks: dict[str, str] = {}
+
+    def mark(self, target: str) -> str:
+        """What stands for the number of the note about `target`."""
+        return self._marks.setdefault(target, f"{self._stem}{len(self._marks)}z")
+
+    def numbered(self, text: str) -> str:
+        """`text` with numbers in the place of marks, in the order in which these first stand there."""
+        numbers: dict[str, str] = {}
+        return re.sub(rf"{self._stem}\d+z", lambda mark: numbers.setdefault(mark[0], str(len(numbers) + 1)), text)
+
+
+def body_text(tree: HtmlElement, tokens: Tokens, notes: Notes | None) -> str:
+    """The text of a body's tree (a div), tokens in it, its links' footnotes at the end; without `notes` in brackets."""
+    writer = _Writer(tokens, notes)
     text = writer.blocks(tree)
-    if writer.notes:
-        text += "".join(f"[{number}] {target}\n" for number, target in enumerate(writer.notes, 1)) + "\n"
+    if writer.noted:
+        text += "".join(f"[{mark}] {target}\n" for mark, target in writer.noted.items()) + "\n"
     return text.removesuffix("\n")
+
+
+def underlined(text: str, tokens: Tokens, stroke: str = "=") -> str:
+    """A heading: `text` with a line under it."""
+    longest = max(len(tokens.pattern.sub("", line)) for line in text.split("\n"))
+    return f"{text}\n{stroke * min(max(longest, 3), LONGEST_RULE)}"
 
 
 class _Writer:
     """Every block ends in an empty line, or in a list in a line break, so that any of them may be left out."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, notes: Notes | None) -> None:
         self.tokens = tokens
-        self.notes: list[str] = []
+        self.notes = notes
+        self.noted: dict[str, str] = {}
+        """Mark -> address."""
         self.depth = 0
 
     def blocks(self, element: HtmlElement, end: str = "\n\n") -> str:
@@ -81,6 +110,9 @@ class _Writer:
                 return RULE + end
             case "table":
                 return self._table(element, end)
+            case "h1" | "h2" | "h3" | "h4" | "h5" | "h6":
+                text = self._paragraph(self._inside(element), "")
+                return underlined(text, self.tokens, "-") + end if text else ""
         return self._paragraph(self._inside(element), end)
 
     def _list(self, element: HtmlElement, end: str) -> str:
@@ -97,8 +129,18 @@ class _Writer:
         return "".join(out) + end.removeprefix("\n")
 
     def _table(self, element: HtmlElement, end: str) -> str:
-        rows = [" | ".join(_trim(self._inside(cell)) for cell in row.iter("th", "td")) for row in element.iter("tr")]
-        return "\n".join(rows) + end
+        """A row a line; where the first column has no heading, a row is its first cell and a list under it."""
+        rows = [[_trim(self._inside(cell)) for cell in row.iter("th", "td")] for row in element.iter("tr")]
+        if len(rows) < 2 or rows[0][:1] != [""]:
+            return "\n".join(" | ".join(row) for row in rows) + end
+        names = rows[0][1:]
+        return (
+            "\n\n".join(
+                "\n".join([row[0], *(f"- {name}: {cell}" for name, cell in zip_longest(names, row[1:], fillvalue=""))])
+                for row in rows[1:]
+            )
+            + end
+        )
 
     def _inside(self, element: HtmlElement) -> str:
         parts = [self._run(element.text)]
@@ -127,11 +169,16 @@ class _Writer:
         plain = target.removeprefix("mailto:").removeprefix("tel:")
         if text.strip() in {target, plain}:
             return text.replace(text.strip(), plain if plain != target else shown)
-        if bound or self.tokens.holds(target) or any(t.role != Role.expression for t, _, _ in self.tokens.find(text)):
+        if (
+            self.notes is None
+            or bound
+            or self.tokens.holds(target)
+            or any(t.role != Role.expression for t, _, _ in self.tokens.find(text))
+        ):
             return f"{text} ({shown})"
-        if shown not in self.notes:
-            self.notes.append(shown)
-        return f"{text} [{self.notes.index(shown) + 1}]"
+        mark = self.notes.mark(shown)
+        self.noted[mark] = shown
+        return f"{text} [{mark}]"
 
     def _run(self, text: str | None) -> str:
         """Text as it stands in a line, with the statements in it counted."""

@@ -16,6 +16,8 @@ from markupsafe import escape
 BUDGET = "budget of this message"
 """The context's key of the Budget; no author can name it."""
 
+_CALENDAR_LINE = 70
+"""Octets; a line of a calendar has at most 75."""
 _UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]+")
@@ -109,6 +111,13 @@ def in_header(context: Context, value: Any) -> str:
 
 
 @pass_context
+def in_calendar(context: Context, value: Any) -> str:
+    """An address on lines of its own in a calendar's `mailto:` (RFC 5545, section 3.1; RFC 6068, section 2)."""
+    text = quote(_spent(context, value), safe="@!$&'*+/=^_`{|}~")
+    return "\n ".join(text[at : at + _CALENDAR_LINE] for at in range(0, len(text), _CALENDAR_LINE))
+
+
+@pass_context
 def each(context: Context, value: Any) -> tuple[Any, ...]:
     """What a loop goes over: a list's items, one item for a single value, none for nothing."""
     items = value if isinstance(value, (tuple, list)) else () if is_empty(value) else (value,)
@@ -116,4 +125,7 @@ def each(context: Context, value: Any) -> tuple[Any, ...]:
     return tuple(items)
 
 
-PLACES = {place.__name__: place for place in (in_html, in_attribute, in_path, in_query, in_text, in_link, in_header)}
+PLACES = {
+    place.__name__: place
+    for place in (in_html, in_attribute, in_path, in_query, in_text, in_link, in_header, in_calendar)
+}

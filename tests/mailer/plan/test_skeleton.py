@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mailer.plan.compiled import CompiledEdition, MediaRef
+from mailer.plan.compiled import CalendarPart, CompiledEdition, MediaRef
 from mailer.plan.skeleton import skeleton
 from tests.mailer.plan import wild
 from tests.mailer.plan.editions import DOCUMENT, MEDIA, NOTE, PICTURE, edition, media_ref
@@ -24,8 +24,7 @@ RELATED = ["multipart/related", ["text/html", "image/png"]]
 
 
 def whole(compiled: CompiledEdition) -> bytes:
-    frame = skeleton(compiled, MEDIA)
-    return frame.before + b"text\r\n" + frame.between + b"html\r\n" + frame.after
+    return b"".join(skeleton(compiled, MEDIA).around(b"text\r\n", b"html\r\n"))
 
 
 def parsed(compiled: CompiledEdition) -> EmailMessage:
@@ -134,6 +133,7 @@ def test_an_edition_is_named_by_all_that_it_holds() -> None:
         "subject": "Another",
         "html": "Another",
         "text": "Another",
+        "calendar": CalendarPart(method="REQUEST", source="Another"),
         "sender": "Another <a@example.org>",
         "reply_to": "",
         "pictures": (CHART,),

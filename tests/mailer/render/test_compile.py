@@ -135,7 +135,7 @@ def test_what_readers_see(templates: Path, body: str, anna: str, nobody: str) ->
     [
         ("A long\nparagraph.\n\nNext  one.", "A long paragraph.\n\nNext one.", "A long paragraph.\n\nNext one."),
         ("a  \nb", "a\nb", "a\nb"),
-        ("# H\n\n## I\n\np", "H\n\nI\n\np", "H\n\nI\n\np"),
+        ("# H\n\n## Items\n\np", "H\n---\n\nItems\n-----\n\np", None),
         (
             "a\n{% if first_name %}\nb\n{% endif %}\nc\n\n{% if first_name %}\nd\n{% endif %}",
             "a\n\nb\n\nc\n\nd",

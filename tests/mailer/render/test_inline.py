@@ -67,7 +67,10 @@ def test_an_edition_keeps_its_templates_rules(templates: Path) -> None:
 
 @pytest.mark.parametrize("kind", kind_names())
 def test_the_real_kinds_keep_dark_mode_and_telephones(kind: str) -> None:
-    front = {"topic": "T", "author": {"name": "A"}, "happened": "x", "matters": "x"}
+    front = {"topic": "T", "author": {"name": "A"}, "happened": "x", "matters": "x", "lead": "x"}
+    front |= {"dateline": {"place": "Brussels", "date": "2027-03-04"}}
+    front |= {"event": {"name": "a", "title": "A", "starts": "2027-03-04", "ends": "2027-03-04"}}
+    front |= {"sections": [{"title": "S", "stories": [{"title": "A", "text": "x"}]}]}
     known = load_kind(kind).front
     edition = build(TEMPLATES, "x", kind=kind, front={key: value for key, value in front.items() if key in known})
     rules = RULE.findall(edition.html)

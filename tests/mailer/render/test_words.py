@@ -11,6 +11,10 @@ EMAIL = FOLDER.parent / "email"
 CALL = re.compile(r"""_\("([^"]+)"[,)]""")
 
 
+ALIKE = {"Newsletter", "Invitation", "Programme", "%(place)s, %(date)s", "“%(quote)s”"}
+"""Words that other languages share with English, and patterns that may be the same."""
+
+
 def used() -> set[str]:
     """The fixed words that the templates say."""
     files = [*EMAIL.rglob("*.html"), *EMAIL.rglob("*.txt")]
@@ -29,7 +33,7 @@ def test_every_language_has_every_word_and_its_places(language: str) -> None:
     found = {str(message.id): str(message.string) for message in catalogue if message.id and not message.fuzzy}
     assert set(found) == used()
     for message, text in found.items():
-        assert text.strip() and text != message
+        assert text.strip() and (text != message or message in ALIKE)
         assert sorted(re.findall(r"%\(\w+\)s", text)) == sorted(re.findall(r"%\(\w+\)s", message))
 
 
