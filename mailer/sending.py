@@ -32,18 +32,22 @@ log = logging.getLogger(__name__)
 TURN = 2.0
 """Seconds of work after which a batch that is not through is given back, so that others get their turn."""
 
+TOO_LARGE = "5.3.4"
+"""In a server's words, or in ours for it: the message is larger than it takes from anybody (RFC 3463, 3.4)."""
+
 
 @dataclass(slots=True)
 class Turn:
     """One claim being worked on: the flight recorder's journal, and the watch over lease, pause and time."""
 
     claim: Claim
+    relay: str
     urgent: bool
     began: float = field(default_factory=time.monotonic)
     stopped: bool = False
     broken: str = ""
     failed: list[Outcome] = field(default_factory=list)
-    """Deliveries whose message cannot be made; `broken` says why if it is for the author to mend."""
+    """Deliveries whose message cannot be made; `broken` says why if it may be so for everybody."""
 
     def end_sent(self, key: int) -> bool:
         """Mark a message as sent, then look at the lease once more: so a taker who sees no mark can trust it."""
@@ -58,6 +62,11 @@ class Turn:
 
     def replied(self, key: int, code: int, text: str) -> None:
         self.claim.recorder.replied(key, code, text)
+        if text.startswith(TOO_LARGE):
+            self.broken = (
+                f"relay {self.relay} takes no message of this size: {code} {text}; raise its limit or set another relay,"
+                " retry what failed and resume, or cancel and send a smaller one"
+            )
 
     def may_go_on(self) -> bool:
         """Say, about once a second, whether another message may be begun."""
@@ -123,7 +132,7 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
             for due in claim.due
         ], None
     claim.recorder.relay(route.id)
-    turn = Turn(claim, mailing.urgent)
+    turn = Turn(claim, route.url.name, mailing.urgent)
     result = _fleet(route).run(_envelopes(turn, plans, stamps), turn, turn.may_go_on)
     outcomes = outcomes_of(claim.recorder.evidence()) + turn.failed
     if result.relay_error is not None:
@@ -175,6 +184,8 @@ def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Ite
     """Assemble the claim's messages one by one, as the connections ask for them."""
     date, dated = formatdate(localtime=False), time.monotonic()
     for slot, due in enumerate(turn.claim.due):
+        if turn.broken:
+            return
         if time.monotonic() - dated >= 1:
             date, dated = formatdate(localtime=False), time.monotonic()
         try:

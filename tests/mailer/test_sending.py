@@ -273,3 +273,39 @@ def test_a_message_that_cannot_be_made_fails_and_pauses_its_mailing(
         work()
         assert states(mailing_id) == {"sent": 9, "failed": 1}
         assert set(received(receiver).values()) == {1}
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_mailing_that_is_too_large_for_its_relay_waits_for_a_person(
+    says_so: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Small(Script):
+        def on_message(self, session: Session, message: Received) -> Say | None:
+            return None if says_so else Say("552 5.3.4 Message size exceeds fixed limit")
+
+    open_office(70)
+    folder = write_folder(tmp_path / "value-gap")
+    with (folder / "mailing.yaml").open("a") as file:
+        file.write("attachments: [annex.pdf]\n")
+    (folder / "annex.pdf").write_bytes(b"%PDF-1.4\n" + bytes(100_000))
+    with Receiver(Small(), size=100_000 if says_so else 0) as receiver:
+        use(receiver, monkeypatch)
+        mailing_id = send_mailing(folder)
+        work()
+        assert mailing_state(mailing_id) == "paused"
+        with reading() as session:
+            reason = session.get_one(Mailing, mailing_id).pause_reason
+            assert not session.scalars(select(Relay)).one().failures, "the relay is well"
+        assert reason.startswith(f"relay 127.0.0.1:{receiver.port} takes no message of this size: 552 5.3.4")
+        failed = states(mailing_id)["failed"]
+        assert 1 <= failed <= 8, "those in hand; nobody after them"
+        assert states(mailing_id) == {"failed": failed, "queued": 70 - failed}
+    with Receiver() as receiver:
+        use(receiver, monkeypatch)
+        with transaction() as session:
+            mailing = session.get_one(Mailing, mailing_id)
+            assert control.retry(session, mailing, State.failed) == failed
+            control.resume(session, mailing)
+        work()
+        assert received(receiver) == Counter(f"reader{n}@example.org" for n in range(1, 71))
+    assert mailing_state(mailing_id) == "finished"
