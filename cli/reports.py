@@ -8,9 +8,11 @@ import typer
 from cli.group import commands, example
 from cli.output import facts, say, stream_csv, stream_json, table, write_json
 from config.database import reading
+from mailer import relays
 from mailer.control import find_mailing
 from mailer.ledger import reports
 from mailer.ledger.states import State
+from mailer.models import MailingState
 
 app = commands()
 COLUMNS = ("delivery", "email", "state", "reason", "language", "relay", "message_id", "attempts", "reply", "sent_at")
@@ -26,10 +28,13 @@ def report(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Pri
     with reading() as session:
         mailing = find_mailing(session, name)
         summed = reports.report(session, mailing)
+        troubles = relays.troubles(session) if mailing.state == MailingState.sending else []
     if as_json:
         write_json(summed)
         return
     show_report(summed, mailing.pause_reason)
+    for trouble in troubles:
+        say(trouble, "yellow")
 
 
 def show_report(summed: dict[str, Any], pause_reason: str = "") -> None:

@@ -62,3 +62,10 @@ def mark_up(session: Session, relay_id: int) -> None:
     relay = session.get_one(Relay, relay_id)
     if relay.failures:
         relay.failures, relay.down_until, relay.last_error = 0, None, ""
+
+
+def troubles(session: Session) -> list[str]:
+    """What each relay of the settings that could not be used at the last try said; each names its relay."""
+    names = [url.name for url in settings().relays]
+    rows = session.scalars(select(Relay).where(Relay.name.in_(names), Relay.failures > 0).order_by(Relay.name))
+    return [relay.last_error for relay in rows]

@@ -64,8 +64,8 @@ class Turn:
         self.claim.recorder.replied(key, code, text)
         if text.startswith(TOO_LARGE):
             self.broken = (
-                f"relay {self.relay} takes no message of this size: {code} {text}; raise its limit or set another relay,"
-                " retry what failed and resume, or cancel and send a smaller one"
+                f"relay {self.relay} takes no message of this size: {code} {text}; raise its limit or set another"
+                " relay, retry what failed and resume, or cancel and send a smaller one"
             )
 
     def may_go_on(self) -> bool:
@@ -126,7 +126,7 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
         stamps = Stamps(session, mailing)
     plans = {edition_id: plan_of(edition_id) for edition_id in {due.edition_id for due in claim.due}}
     if not isinstance(route, Route):
-        reason = f"no relay can be reached: {route.last_error}"
+        reason = f"no relay takes mail now: {route.last_error}"
         return [
             Outcome(due.seq, State.deferred, reason=reason, was_attempted=False, retry_at=route.down_until)
             for due in claim.due
@@ -159,7 +159,7 @@ def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) ->
         Outcome(
             due.seq,
             State.deferred,
-            reason=f"the relay cannot be reached: {relay.last_error}",
+            reason=f"no relay takes mail now: {relay.last_error}",
             was_attempted=False,
             retry_at=relay.down_until,
         )

@@ -97,7 +97,7 @@ def send_test(session: Session, mailing: Mailing, address: str, *, language: str
         if result.unknown:
             raise Unavailable(f"{relay.name} took the message and did not answer; it may arrive all the same")
         trouble = str(result.relay_error)
-    raise Unavailable(f"no relay can be reached: {trouble}")
+    raise Unavailable(f"no relay takes mail now: {trouble}")
 
 
 class _Answer:

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from functools import cache
 
 from config.log import scrub
-from config.settings import RelayUrl
+from config.settings import PREFIX, RelayUrl
 from mailer.smtp.errors import RelayError, RelayRefused, RelayUnavailable
 
 CONNECT_TIMEOUT = 15.0
 GREETING_TIMEOUT = 300.0
 """Seconds for each answer until AUTH is done (RFC 5321, 4.5.3.2.1)."""
+
+
+_CORRECT = f"correct it in {PREFIX}SMTP_URL"
+_REMEDIES = {
+    10: "it has to be renewed on the relay",
+    62: f"{_CORRECT}: the host by the name that its certificate has",
+    64: f"{_CORRECT}: the host by the name that its certificate has",
+}
+"""What to do about a certificate, by OpenSSL's X509_V_ERR_: has expired, names another host, another address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +175,7 @@ def _explain(error: Exception, relay: RelayUrl) -> Exception:
         words = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
         answer = f"{error.smtp_code} {scrub(' '.join(words.split()))[:300]}"
         if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500:
-            return RelayRefused(f"{name} does not accept the user name and password: {answer}")
+            return RelayRefused(f"{name} does not accept the user name and password: {answer}; {_CORRECT}")
         if error.smtp_code >= 500:
             return RelayRefused(f"{name} refuses us: {answer}")
         return RelayUnavailable(f"{name} does not take mail now: {answer}")
@@ -177,7 +186,18 @@ def _explain(error: Exception, relay: RelayUrl) -> Exception:
     if isinstance(error, smtplib.SMTPException):
         return RelayRefused(f"{name} offers no log-in method that we know (PLAIN, LOGIN, CRAM-MD5)")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return RelayRefused(f"{name}: its certificate is not valid for {relay.host}: {error.verify_message}")
+        remedy = _REMEDIES.get(error.verify_code, "have this machine trust its authority")
+        return RelayRefused(
+            f"{name}: its certificate is not valid for {relay.host}: {error.verify_message.rstrip('.')}; {remedy}"
+        )
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or "handshake failure").lower().replace("_", " ")
+        return RelayUnavailable(
+            f"{name}: no encrypted connection can be made: {reason}; smtps:// is for a port that begins with TLS,"
+            " mostly 465, smtp:// for the others"
+        )
+    if isinstance(error, socket.gaierror):
+        return RelayUnavailable(f"{name} cannot be reached: {error.strerror}; is the host's name right?")
     if isinstance(error, TimeoutError):
         return RelayUnavailable(f"{name} does not answer")
     if isinstance(error, OSError):

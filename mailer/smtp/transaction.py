@@ -187,6 +187,8 @@ class Conversation:
             self.state = State.COMMAND if self._commands else State.IDLE
 
     def _mail_or_rcpt(self, step: Step, message: Message, code: int, text: bytes) -> None:
+        if code == 530:  # RFC 4954, 6 and RFC 3207, 4: said to us, not of this message
+            raise Closed(f"it wants a log-in or encryption first: 530 {readable(text)}")
         if code >= 400:
             self._refuse(message, code, text)
         elif code >= 300 or message.refused:  # a recipient accepted without a sender: what would a dot do then?

@@ -7,6 +7,7 @@ from config.errors import Refused, Unavailable
 from config.settings import RelayUrl
 from mailer.smtp.connection import open_connection
 from mailer.smtp.errors import RelayRefused, RelayUnavailable
+from tests.certificates import Authority
 from tests.mailer.smtp.conftest import Certificate
 from tests.mailer.smtp.notes import deliver, messages, relay_of
 from tests.receiver import Receiver, Say, Script, Session
@@ -97,8 +98,26 @@ def test_asked_for_encryption_needs_a_good_certificate(
             opened(receiver, "?tls=starttls", host="localhost")
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.file))
         assert opened(receiver, "?tls=starttls", host="localhost").secure
-        with pytest.raises(RelayRefused, match=r"not valid for 127\.1"):
+        with pytest.raises(
+            RelayRefused, match=r"not valid for 127\.1.*; correct it in BROADSIDE_SMTP_URL: the host by"
+        ):
             opened(receiver, "?tls=starttls", host=AWAY)
+
+
+def test_a_certificate_that_has_expired(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with Receiver(implicit_tls=authority.issue("localhost", days=-1).context()) as receiver:
+        with pytest.raises(RelayRefused, match=r"certificate has expired; it has to be renewed on the relay") as caught:
+            opened(receiver, host="localhost", scheme="smtps")
+        assert f"relay localhost:{receiver.port}" in str(caught.value)
+
+
+def test_encryption_from_the_first_byte_where_there_is_none() -> None:
+    with (
+        Receiver() as receiver,
+        pytest.raises(RelayUnavailable, match=r"no encrypted connection.*wrong version number"),
+    ):
+        opened(receiver, host="localhost", scheme="smtps")
 
 
 def test_asked_for_encryption_and_there_is_none() -> None:
@@ -177,7 +196,7 @@ def test_greetings(greeting: str, kind: type[Exception], words: str) -> None:
 def test_nobody_there() -> None:
     with pytest.raises(RelayUnavailable, match=r"cannot be reached: Connection refused"):
         open_connection(RelayUrl(f"smtp://127.0.0.1:{free_port()}"))
-    with pytest.raises(RelayUnavailable, match="cannot be reached"):
+    with pytest.raises(RelayUnavailable, match=r"cannot be reached: .*; is the host's name right\?"):
         open_connection(RelayUrl("smtp://relay.invalid"))
 
 
