@@ -14,6 +14,7 @@ from mailer.findings import Report
 from mailer.languages import choose, official_languages
 from mailer.ledger.states import Skip
 from mailer.leftovers import leftovers
+from mailer.mail_size import check_size
 from mailer.models import Draft, Fallback, Mailing
 from mailer.plan.compiled import CompiledEdition
 from mailer.proofs import Proofs
@@ -56,6 +57,7 @@ def check_mailing(session: Session, mailing: Mailing) -> Report:
     for draft in drafts:
         if draft.language in proofs:
             _check_proofs(report, draft.language, proofs[draft.language])
+            check_size(report, session, proofs[draft.language].compilation.edition, proofs[draft.language].size)
             if report.recipients:
                 _check_attributes(report, draft, proofs[draft.language], attributes)
     report.findings.sort(key=lambda finding: finding.level)  # errors first, each in the order of the texts

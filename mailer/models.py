@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from config.database import Base, Json, UtcTime, Words
@@ -80,7 +80,8 @@ class Relay(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
     """host:port."""
-    max_per_second: Mapped[float | None]
+    size_limit: Mapped[int | None] = mapped_column(BigInteger)
+    """Octets of the largest message it takes, as it last said (RFC 1870); None: it was not asked yet; 0: no limit."""
     down_until: Mapped[datetime | None] = mapped_column(UtcTime)
     """After a failed connection nobody tries again before this."""
     failures: Mapped[int] = mapped_column(default=0)

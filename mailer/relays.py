@@ -1,7 +1,7 @@
 """The relays: which there are, which answer, and which a batch goes through."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +22,17 @@ class Route:
 
     id: int
     url: RelayUrl
+    size_limit: int | None = field(default=None, compare=False)
+    """What we know of the size it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The relay that takes the smallest messages."""
+
+    name: str
+    limit: int
+    """Octets."""
 
 
 def pick(session: Session, turn: int) -> Route | Relay:
@@ -35,7 +46,11 @@ def pick(session: Session, turn: int) -> Route | Relay:
             rows[url.name] = session.scalars(select(Relay).where(Relay.name == url.name)).one()
         configured.append((rows[url.name], url))
     now = database_time(session)
-    up = [Route(relay.id, url) for relay, url in configured if relay.down_until is None or relay.down_until <= now]
+    up = [
+        Route(relay.id, url, size_limit=relay.size_limit)
+        for relay, url in configured
+        if relay.down_until is None or relay.down_until <= now
+    ]
     if up:
         return up[turn % len(up)]
     return min((relay for relay, _ in configured), key=lambda relay: relay.down_until or now)
@@ -62,6 +77,24 @@ def mark_up(session: Session, relay_id: int) -> None:
     relay = session.get_one(Relay, relay_id)
     if relay.failures:
         relay.failures, relay.down_until, relay.last_error = 0, None, ""
+
+
+def note_size(session: Session, route: Route, size_limit: int | None) -> None:
+    """Remember what a relay said of the size it takes, where that is news."""
+    if size_limit is not None and size_limit != route.size_limit:
+        session.get_one(Relay, route.id).size_limit = size_limit
+
+
+def smallest(session: Session) -> Limit | None:
+    """Of the relays in the settings, the one that takes the smallest messages, as far as they have said."""
+    names = [url.name for url in settings().relays]
+    row = session.execute(
+        select(Relay.name, Relay.size_limit)
+        .where(Relay.name.in_(names), Relay.size_limit > 0)
+        .order_by(Relay.size_limit, Relay.name)
+        .limit(1)
+    ).first()
+    return Limit(row.name, row.size_limit) if row else None
 
 
 def troubles(session: Session) -> list[str]:

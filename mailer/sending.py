@@ -133,7 +133,8 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
         ], None
     claim.recorder.relay(route.id)
     turn = Turn(claim, route.url.name, mailing.urgent)
-    result = _fleet(route).run(_envelopes(turn, plans, stamps), turn, turn.may_go_on)
+    fleet = _fleet(route)
+    result = fleet.run(_envelopes(turn, plans, stamps), turn, turn.may_go_on)
     outcomes = outcomes_of(claim.recorder.evidence()) + turn.failed
     if result.relay_error is not None:
         outcomes += _relay_is_down(claim, route, str(result.relay_error), {outcome.seq for outcome in outcomes})
@@ -142,6 +143,7 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
             outcomes += [_broken(claim.due[key]) for key in result.not_begun]
         with transaction() as session:
             relays.mark_up(session, route.id)
+            relays.note_size(session, route, fleet.size_limit)
     if turn.broken:
         with transaction() as session:
             _pause(session, mailing, turn.broken)

@@ -41,6 +41,11 @@ class Fleet:
             selector=selectors.DefaultSelector(),
         )
 
+    @property
+    def size_limit(self) -> int | None:
+        """Octets of the largest message that the relay takes, as it last said; 0: no limit; None: nothing said yet."""
+        return self._crew.size_limit
+
     def run(self, envelopes: Iterator[Envelope], journal: Journal, watch: Callable[[], bool]) -> Outcome:
         """Send all envelopes; return when each one taken has a verdict or is named in the outcome.
 

@@ -43,6 +43,8 @@ class Crew:
     opener: Opener
     selector: selectors.BaseSelector
     lanes: list[Lane] = field(default_factory=list)
+    size_limit: int | None = None
+    """What the relay last said of the size it takes."""
 
     def dismiss(self, lane: Lane) -> None:
         """Close a lane and forget it."""
@@ -127,6 +129,7 @@ class Run:
             for result in opener.collect(0 if crew.lanes else self._tick):
                 if isinstance(result, Connection):
                     lane = Lane(result, crew.timeouts)
+                    crew.size_limit = result.extensions.size or 0
                     crew.lanes.append(lane)
                     crew.selector.register(lane.link, READ, lane)
                     self._advance(lane)

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import select, update
 
 from config.database import reading, transaction
 from mailer import control
+from mailer.check import check_mailing
 from mailer.freeze import freeze
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.states import State
@@ -299,6 +301,13 @@ def test_a_mailing_that_is_too_large_for_its_relay_waits_for_a_person(
         assert reason.startswith(f"relay 127.0.0.1:{receiver.port} takes no message of this size: 552 5.3.4")
         failed = states(mailing_id)["failed"]
         assert 1 <= failed <= 8, "those in hand; nobody after them"
+        with reading() as session:  # the next one is stopped by the check
+            found = check_mailing(session, session.get_one(Mailing, mailing_id)).errors
+        assert [re.sub(r"has 1[56]\d KB", "has N KB", str(finding)) for finding in found] == [
+            f"{language}.md: the mail has N KB with its files, and relay 127.0.0.1:{receiver.port} takes no more than"
+            " 100 KB; make the files smaller, or put them on the website and link to them"
+            for language in ("en", "fr")
+        ] * says_so
         assert states(mailing_id) == {"failed": failed, "queued": 70 - failed}
     with Receiver() as receiver:
         use(receiver, monkeypatch)
@@ -308,4 +317,6 @@ def test_a_mailing_that_is_too_large_for_its_relay_waits_for_a_person(
             control.resume(session, mailing)
         work()
         assert received(receiver) == Counter(f"reader{n}@example.org" for n in range(1, 71))
+        with reading() as session:
+            assert check_mailing(session, session.get_one(Mailing, mailing_id)).ok
     assert mailing_state(mailing_id) == "finished"
