@@ -14,6 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from config.errors import Refused
+from config.files import read_bytes
 from mailer.control import find_mailing
 from mailer.mailing_file import MailingFile, read_mailing_file
 from mailer.models import Draft, Mailing, MailingMedia, MailingState, Media, Sender
@@ -160,10 +161,7 @@ def _files(folder: Path, attachments: tuple[str, ...]) -> list[_File]:
 
 
 def _file(path: Path, *, picture: bool, attached: bool) -> _File:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
+    content = read_bytes(path, 2 * ATTACHED_BYTES)
     if not content:
         raise Refused(f"{path.name}: the file is empty; save it again or take it out of the folder")
     if picture:

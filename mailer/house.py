@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.errors import Refused, Unknown
+from config.files import read_bytes, read_text
 from mailer.colours import Colours
 from mailer.models import HouseStyle, Media, Sender
 from mailer.yaml_file import YamlFile
@@ -162,11 +163,9 @@ def import_house(session: Session, path: Path) -> House:
 
 def _read(path: Path) -> YamlFile:
     try:
-        return YamlFile(path.read_text(encoding="utf-8-sig"), str(path))
-    except OSError as error:
+        return YamlFile(read_text(path), str(path))
+    except FileNotFoundError as error:
         raise Refused(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
 
 
 def _organisation(session: Session, name: str) -> Organisation:
@@ -190,7 +189,7 @@ def _keep_logo(session: Session, folder: Path, file: YamlFile, logo: object) -> 
         raise Refused(f"{file.where('logo', key)}: {Unknown('key of logo', str(key), ('file', 'alt'))}")
     name = logo["file"]
     try:
-        content = (folder / name).read_bytes()
+        content = read_bytes(folder / name, 10 * LOGO_BYTES)
         with Image.open(io.BytesIO(content)) as picture:
             form, size = picture.format or "", picture.size
             picture.load()

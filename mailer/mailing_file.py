@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from config import files
 from config.errors import Refused, Unknown
 from mailer.models import Fallback, OnUncertain
 from mailer.plan.headers import cleaned, split_mailbox
@@ -98,13 +99,9 @@ def read_mailing_file(folder: Path) -> MailingFile:
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8. Raises Refused where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return files.read_text(path)
     except FileNotFoundError:
         raise Refused(f"{path}: there is no such file; a mailing's folder holds {NAME} and a text like en.md") from None
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
 
 
 def refuse_unknown_fields(

@@ -14,6 +14,8 @@ DELIMITERS = (",", ";", "\t")
 RECORD_LIMIT = 1_000_000
 """Characters in one row; more is a file without line ends, or a quotation mark that is never closed."""
 SAMPLE_ROWS = 20
+ENOUGH = 100_000
+"""Bytes beyond ASCII that tell an encoding as well as all of them."""
 _PIECE = 1 << 20
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -97,7 +99,7 @@ def guess_encoding(path: Path) -> str:
                         decoder.decode(piece)
                     except UnicodeDecodeError as error:
                         broken_at = max(0, seen + error.start)
-                if not piece.isascii():
+                if high < ENOUGH and not piece.isascii():
                     multibyte += sum(len(found) for found in _MULTIBYTE.findall(piece))
                     high += len(_HIGH.findall(piece))
                 seen += len(piece)
@@ -122,8 +124,12 @@ def _utf16(start: bytes) -> str | None:
 
 
 def _line_of(path: Path, offset: int) -> int:
+    lines = 1
     with path.open("rb") as file:
-        return file.read(offset).count(b"\n") + 1
+        while offset > 0 and (piece := file.read(min(offset, _PIECE))):
+            lines += piece.count(b"\n")
+            offset -= len(piece)
+    return lines
 
 
 def _open(path: Path, encoding: str) -> TextIO:

@@ -9,6 +9,7 @@ from sqlalchemy import Select, exists, func, not_, select
 from sqlalchemy.orm import Session
 
 from config.errors import Refused, Unknown
+from config.files import read_text
 from subscribers.bulk import insert
 from subscribers.conditions import condition
 from subscribers.lists import short_name
@@ -28,11 +29,9 @@ class SegmentCount:
 def read_rule(path: Path) -> dict[str, Any]:
     """The rule that a JSON file holds. Raises Refused, with the line, for one that is no JSON."""
     try:
-        rule = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
+        rule = json.loads(read_text(path))
+    except FileNotFoundError as error:
         raise Refused(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
     except json.JSONDecodeError as error:
         raise Refused(f"{path}, line {error.lineno}: this is no JSON: {error.msg}") from None
     except RecursionError:

@@ -1,0 +1,31 @@
+"""Small files that people hand in, read up to a limit: what is no text, or far too large, is refused in words."""
+
+from pathlib import Path
+
+from config.errors import Refused
+
+TEXT_BYTES = 2_000_000
+"""The most that a text may have: a mailing's, a house style, a rule."""
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The bytes of a file, of which there may be `most`. Raises FileNotFoundError, and Refused for all else."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > most:
+        raise Refused(f"{path}: has more than {most:,} bytes; is it the right file?")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, of at most 2,000,000 bytes. Raises as `read_bytes` does."""
+    try:
+        text = read_bytes(path, TEXT_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
