@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Tem
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from config.errors import Refused, Unknown
+from mailer.render.designer import DesignerEnvironment
 from mailer.render.filters import author_filters, locale_of
 from mailer.render.moments import in_words, read_moment
 from mailer.render.words import translations
@@ -124,15 +125,20 @@ class Templates:
         name = f"email/{self.kind.folder}/message{suffix}"
         dated = author_filters(language)["date"]
         try:
-            template: Template = self._environments[suffix].get_template(name)
+            environment = self._environments[suffix]
+            environment.begin()
+            template: Template = environment.get_template(name)
             return template.render(
                 _=translations(language),
                 date=lambda written, form="long": dated(read_moment(written), form),
                 moment=lambda written: in_words(read_moment(written), language),
                 **variables,
             )
-        except TemplateError as error:
-            raise Refused(f"the template {name} cannot be rendered: {error}; mend the template") from None
+        except Refused:
+            raise
+        except Exception as error:  # noqa: BLE001 -- a designer's expression may raise anything
+            reason = str(error) if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
+            raise Refused(f"the template {name} cannot be rendered: {reason}; mend the template") from None
 
     @property
     def version(self) -> str:
@@ -142,10 +148,10 @@ class Templates:
             digest.update(f"{name}\0{len(source)}\0{source}".encode())
         return digest.hexdigest()
 
-    def _environment(self, templates: Path, *, autoescape: bool) -> Environment:
-        return Environment(
+    def _environment(self, templates: Path, *, autoescape: bool) -> DesignerEnvironment:
+        return DesignerEnvironment(
             loader=_Remembering(templates, self._used),
-            autoescape=autoescape,  # noqa: S701 -- off only for the plain text
+            autoescape=autoescape,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
