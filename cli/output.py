@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from config.errors import Refused
 
 DONE, REFUSED, USAGE, PARTLY = 0, 1, 2, 3
 """Exit statuses: done; refused or failed; wrong usage; done with some failed, uncertain, rejected or still deferred."""
@@ -129,3 +132,10 @@ def progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int],
 def count(number: int, one: str, many: str = "") -> str:
     """`1 person`, `2,000 people`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def agreed(question: str) -> bool:
+    """What the person at the terminal says. Raises Refused where nobody is there to be asked."""
+    if not sys.stdin.isatty():
+        raise Refused(f"{question} Say so with --yes")
+    return typer.confirm(question)

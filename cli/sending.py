@@ -1,6 +1,5 @@
 """`broadside mailing send` and what a person decides after it."""
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from cli.findings import show_findings
 from cli.group import commands, example
-from cli.output import REFUSED, count, say, warn, working
+from cli.output import REFUSED, agreed, count, say, warn, working
 from cli.watching import watch
 from config.database import reading, transaction
 from config.errors import Refused, Unavailable
@@ -107,7 +106,7 @@ def retry(
     if wanted == State.uncertain and not yes:
         with reading() as session:
             number = counts(session, control.find_mailing(session, name).id)[wanted]
-        if number and not _agreed(f"{count(number, 'reader')} may get {name} twice. Send it again?"):
+        if number and not agreed(f"{count(number, 'reader')} may get {name} twice. Send it again?"):
             say("nothing is sent again")
             raise typer.Exit(REFUSED)
     with transaction() as session:
@@ -119,13 +118,6 @@ def retry(
     say(f"{count(queued, 'message')} of {name} will be sent again")
     _have_it_looked_at(mailing.id)
     _go_on(name, wait=wait)
-
-
-def _agreed(question: str) -> bool:
-    """What the person at the terminal says. Raises Refused where nobody is there to be asked."""
-    if not sys.stdin.isatty():
-        raise Refused(f"{question} Say so with --yes")
-    return typer.confirm(question)
 
 
 def _instant(text: str | None) -> datetime | None:

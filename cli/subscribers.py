@@ -2,16 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+import mailer  # noqa: F401  (adds deliveries to what is held of a person)
+from cli import duplicates
+from cli import person as person_commands
 from cli.group import commands, example
-from cli.output import DONE, PARTLY, count, facts, progress, say, table, write_json
+from cli.output import DONE, PARTLY, count, facts, progress, say, write_json
 from config.database import reading, transaction
-from subscribers import people, suppression
+from subscribers import history, people, suppression
 from subscribers.exporting import export as export_people
-from subscribers.fields import FIELDS
 from subscribers.importing import import_file, rejected_path
 from subscribers.models import Basis, Reason
 
@@ -82,50 +84,28 @@ def _pair(text: str) -> tuple[str, str]:
 
 @app.command(
     epilog=example(
-        "broadside subscribers export > everybody.csv", "broadside subscribers export --list press > press.csv"
+        "broadside subscribers export > everybody.csv",
+        "broadside subscribers export --list press > press.csv",
+        "broadside subscribers export --person zoe@example.org > zoe.json",
     )
 )
 def export(
     list_name: Annotated[
         str | None, typer.Option("--list", metavar="NAME", help="Only those on the list who may get its mail.")
     ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="All that is held of one person, as JSON (GDPR, articles 15 and 20)."),
+    ] = None,
 ) -> None:
-    """Write people as CSV to standard output, in the form that import takes back."""
-    export_people(sys.stdout, list_name)
-
-
-@app.command(epilog=example("broadside subscribers show zoe@example.org --json"))
-def show(
-    address: Address,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Show all that is known of a person: their data, what they agreed to and when, and suppressions."""
-    with reading() as session:
-        known = people.show(session, address)
-    if as_json:
-        write_json(known)
+    """Write people as CSV to standard output, in the form that import takes back; or one person with everything."""
+    if person is None:
+        export_people(sys.stdout, list_name)
         return
-    attributes = {f"attributes.{name}": value for name, value in known.get("attributes", {}).items()}
-    told = {name.replace("_", " "): known.get(name, "") for name in ("email", *FIELDS)}
-    facts({name: _joined(value) for name, value in (told | attributes).items()})
-    for on in known["subscriptions"]:
-        say()
-        say(f"list {on['list']}: {on['standing']}, {on['basis']}", "bold")
-        table(
-            ("when", "standing", "basis", "source"),
-            [
-                (event["at"][:16].replace("T", " "), event["standing"], event["basis"], event["source"])
-                for event in on["events"]
-            ],
-        )
-    for held in known["suppressions"]:
-        say()
-        scope = f" for the purpose {held['scope']}" if held["scope"] else ""
-        say(f"suppressed, gets no mail{scope}: {held['reason']}, {held['at'][:16].replace('T', ' ')}", "yellow")
-
-
-def _joined(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if list_name is not None:
+        raise typer.BadParameter("a list or a person, not both", param_hint="--person")
+    with reading() as session:
+        write_json(history.show(session, person))
 
 
 @app.command(
@@ -170,3 +150,7 @@ def suppress(
             return
         people.suppress_address(session, address, reason, purpose, source=BY_HAND)
     say(f"{address} gets no more mail{f' for the purpose {purpose}' if purpose else ''}")
+
+
+for part in (person_commands, duplicates):
+    app.add_typer(part.app)

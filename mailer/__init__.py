@@ -3,4 +3,5 @@
 Plain functions over sessions; the queue above calls them with ids.
 """
 
+from mailer import held as _held  # noqa: F401  (adds deliveries to what is held of a person)
 from mailer import received as _received  # noqa: F401  (adds its rule to the segments' registry)

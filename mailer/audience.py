@@ -13,6 +13,7 @@ from mailer.languages import choose
 from mailer.ledger.models import Delivery
 from mailer.ledger.states import Skip, State
 from mailer.models import Draft, Mailing, MailingState
+from mailer.received import had
 from mailer.recipient import Recipient
 from subscribers.lists import find_list, refuse_if_archived
 from subscribers.models import List, Segment, Standing, Subscriber, Subscription, Suppression
@@ -90,13 +91,8 @@ def audience(session: Session, mailing: Mailing) -> Select[Any]:
         )
     exclude_mailings = _mailings(session, excluded.get("mailings", []))
     if exclude_mailings:
-        per_list = per_list.where(
-            people.c.subscriber_id.not_in(
-                select(Delivery.subscriber_id).where(
-                    Delivery.mailing_id.in_(exclude_mailings), Delivery.state != State.skipped
-                )
-            )
-        )
+        sent_these = and_(Delivery.mailing_id.in_(exclude_mailings), Delivery.state != State.skipped)
+        per_list = per_list.where(~had(sent_these, people.c.subscriber_id))
     each = per_list.subquery("each_list")
     best = func.min(each.c.open_rank)
     reason = case(

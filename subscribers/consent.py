@@ -6,11 +6,12 @@ Every change of a subscription goes through this module, and every change leaves
 - leaving works at once, always, and twice is the same as once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from subscribers import bulk
@@ -47,11 +48,12 @@ def record(
     source: str,
     wording: str = "",
     imported: bool = False,
+    merge_id: int | None = None,
 ) -> Recorded:
     """Bring subscribers to `standing` on the list `to`, with one event each. Any number in a few statements.
 
-    `imported` says that somebody else vouches for them (a file), not they themselves. Suppression is not looked at
-    here: it holds whatever a subscription says.
+    `imported` says that somebody else vouches for them (a file), not they themselves; `merge_id` that it comes with
+    another address of theirs. Suppression is not looked at here: it holds whatever a subscription says.
     """
     held = {
         found.subscriber_id: found
@@ -95,12 +97,12 @@ def record(
             .execution_options(synchronize_session=False)
         )
     changed = [*inserted, *moved]
-    _write(session, changed, to=to, standing=standing, basis=basis, source=source, wording=wording, at=at)
+    said: dict[str, Any] = {"standing": standing, "basis": basis, "source": source, "wording": wording}
+    said["merge_id"] = merge_id
+    _write(session, changed, to=to, at=at, **said)
     done = Recorded(frozenset(changed), frozenset(unchanged), frozenset(kept_out))
     if overtaken:  # another process subscribed them since we looked: now their subscription can be seen
-        late = record(
-            session, overtaken, to=to, standing=standing, basis=basis, source=source, wording=wording, imported=imported
-        )
+        late = record(session, overtaken, to=to, imported=imported, **said)
         done = Recorded(done.changed | late.changed, done.unchanged | late.unchanged, done.kept_out | late.kept_out)
     return done
 
@@ -179,7 +181,9 @@ def holder(session: Session, public_id: str) -> int | None:
     been forgotten and have come back under a new id.
     """
     person = func.coalesce(Subscriber.merged_into_id, Subscriber.id)
-    found = session.scalar(select(person).where(Subscriber.public_id == public_id))
+    # The lock waits for a merge that is being made, so that nobody leaves a list as who they no longer are.
+    by_id = select(person).where(Subscriber.public_id == public_id)
+    found = session.scalar(by_id.with_for_update(read=True, key_share=True))
     if found is None:
         returned = select(person).join(Erasure, Erasure.address_hash == Subscriber.address_hash)
         found = session.scalar(returned.where(Erasure.public_id == public_id))
@@ -198,6 +202,36 @@ def standings(session: Session, subscriber_id: int) -> dict[int, ConsentEvent]:
     return {event.list_id: event for event in session.scalars(events.order_by(ConsentEvent.id))}
 
 
+def subscriptions(session: Session, subscriber_id: int) -> dict[int, dict[str, Any]]:
+    """A person's subscriptions by list id, as JSON: {"standing", "basis", "since"}."""
+    found = session.execute(
+        select(Subscription.list_id, Subscription.standing, Subscription.basis, Subscription.since)
+        .where(Subscription.subscriber_id == subscriber_id)
+        .order_by(Subscription.list_id)
+    )
+    return {
+        row.list_id: {"standing": str(row.standing), "basis": str(row.basis), "since": row.since.isoformat()}
+        for row in found
+    }
+
+
+def put_back(session: Session, subscriber_id: int, before: Mapping[int, Mapping[str, Any] | None]) -> None:
+    """Make a person's subscriptions by list id what they were: what the events say that count now."""
+    theirs = Subscription.subscriber_id == subscriber_id
+    session.execute(delete(Subscription).where(theirs, Subscription.list_id.in_(before)))
+    rows = [
+        {
+            "list_id": list_id,
+            "standing": Standing(was["standing"]),
+            "basis": Basis(was["basis"]),
+            "since": datetime.fromisoformat(was["since"]),
+        }
+        for list_id, was in before.items()
+        if was
+    ]
+    bulk.insert_rows(session, Subscription, rows, returning=[Subscription.list_id], subscriber_id=subscriber_id)
+
+
 def _left_by_merge(session: Session, subscriber_id: int, list_id: int) -> Basis | None:
     """The basis of a subscription that only a merge ended: now the person ends it, whatever becomes of the merge."""
     last = standings(session, subscriber_id).get(list_id)
@@ -214,6 +248,7 @@ def _write(
     source: str,
     wording: str,
     at: datetime,
+    merge_id: int | None = None,
 ) -> None:
     bulk.insert_rows(
         session,
@@ -227,4 +262,5 @@ def _write(
         wording=wording,
         source=source,
         at=at,
+        merge_id=merge_id,
     )

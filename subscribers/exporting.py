@@ -22,7 +22,7 @@ def export(to: TextIO, list_name: str | None = None) -> int:
     run as a formula begins with an apostrophe; importing takes it off.
     """
     with reading() as session:
-        people = select(Subscriber).order_by(Subscriber.id)
+        people = select(Subscriber).where(Subscriber.merged_into_id.is_(None)).order_by(Subscriber.id)
         if list_name is not None:
             chosen = find_list(session, list_name)
             people = people.join(Subscription, Subscription.subscriber_id == Subscriber.id).where(

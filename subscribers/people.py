@@ -1,7 +1,5 @@
 """What the staff asks and does about one person, by their address."""
 
-from typing import Any
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -9,61 +7,20 @@ from config.errors import Refused, Unknown
 from subscribers import suppression
 from subscribers.addresses import Address, normalise
 from subscribers.consent import unsubscribe
-from subscribers.fields import FIELDS
 from subscribers.lists import find_list
-from subscribers.models import ConsentEvent, List, Reason, Standing, Subscriber, Subscription, Suppression
+from subscribers.models import List, Reason, Standing, Subscriber, Subscription
 
 NEAR = 200
 """How many addresses are looked through for the nearest to one that is not there."""
 
 
 def find_person(session: Session, address: str) -> Subscriber:
-    """The subscriber with that address. Raises Unknown with the nearest."""
+    """The subscriber with that address, also one that was merged into another. Raises Unknown with the nearest."""
     wanted = normalise(address)
     found = session.scalar(select(Subscriber).where(Subscriber.email_key == wanted.key))
     if found is None:
-        raise _nobody(session, wanted)
-    return found
-
-
-def show(session: Session, address: str) -> dict[str, Any]:
-    """All that is known of one person, ready for JSON.
-
-    {"email", the fields, "attributes", "created_at", "subscriptions": [{"list", "standing", "basis", "since",
-    "events": [{"standing", "purpose", "basis", "wording", "source", "at"}]}], "suppressions": [{"scope", "reason",
-    "source", "at"}]}; times in ISO 8601. Of an address that is only suppressed nothing else is known, and its
-    fields are missing. Raises Unknown.
-    """
-    wanted = normalise(address)
-    person = session.scalar(select(Subscriber).where(Subscriber.email_key == wanted.key))
-    held = [_suppression(found) for found in suppression.suppressions(session, address)]
-    if person is None:
-        if not held:
-            raise _nobody(session, wanted)
-        return {"email": wanted.email, "subscriptions": [], "suppressions": held}
-    standing = session.execute(
-        select(List, Subscription)
-        .join(Subscription, Subscription.list_id == List.id)
-        .where(Subscription.subscriber_id == person.id)
-        .order_by(List.name)
-    )
-    return {
-        "email": person.email,
-        **{name: _plain(getattr(person, name)) for name in FIELDS},
-        "attributes": person.attributes,
-        "created_at": person.created_at.isoformat(),
-        "subscriptions": [
-            {
-                "list": on.name,
-                "standing": subscription.standing,
-                "basis": subscription.basis,
-                "since": subscription.since.isoformat(),
-                "events": _events(session, person, on),
-            }
-            for on, subscription in standing
-        ],
-        "suppressions": held,
-    }
+        raise nobody(session, wanted)
+    return found if found.merged_into_id is None else session.get_one(Subscriber, found.merged_into_id)
 
 
 def unsubscribe_address(session: Session, address: str, list_name: str | None = None, *, source: str) -> list[str]:
@@ -95,41 +52,10 @@ def suppress_address(
     suppression.suppress(session, address, reason, purpose, source)
 
 
-def _nobody(session: Session, wanted: Address) -> Refused:
+def nobody(session: Session, wanted: Address) -> Refused:
+    """The error for an address that nobody has, with the nearest that somebody has."""
     near = select(Subscriber.email).where(func.substr(Subscriber.email_key, 1, 3) == wanted.key[:3]).limit(NEAR)
     similar = list(session.scalars(near))
     if not similar:
         return Refused(f"no subscriber has the address {wanted.email}; look for it with: broadside subscribers export")
     return Unknown("subscriber", wanted.email, similar)
-
-
-def _events(session: Session, person: Subscriber, on: List) -> list[dict[str, Any]]:
-    events = session.scalars(
-        select(ConsentEvent)
-        .where(ConsentEvent.subscriber_id == person.id, ConsentEvent.list_id == on.id)
-        .order_by(ConsentEvent.id)
-    )
-    return [
-        {
-            "standing": event.standing,
-            "purpose": event.purpose,
-            "basis": event.basis,
-            "wording": event.wording,
-            "source": event.source,
-            "at": event.at.isoformat(),
-        }
-        for event in events
-    ]
-
-
-def _suppression(found: Suppression) -> dict[str, Any]:
-    return {
-        "scope": found.scope,
-        "reason": found.reason,
-        "source": found.source,
-        "at": found.at.isoformat(),
-    }
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value

@@ -59,7 +59,7 @@ def find_segment(session: Session, name: str) -> Segment:
 
 def members(session: Session, segment: Segment) -> Select[int]:
     """A select of the ids of everybody whom the segment's rule describes, on a list or not."""
-    return select(Subscriber.id).where(condition(session, parse(segment.rule)))
+    return select(Subscriber.id).where(Subscriber.merged_into_id.is_(None), condition(session, parse(segment.rule)))
 
 
 def count_segment(session: Session, name: str) -> SegmentCount:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from config.keys import address_hash
@@ -28,7 +28,13 @@ EMPTY: Mapping[str, Any] = {
     "topics": (),
 }
 """What each field is of somebody of whom only the address is known."""
-_KNOWN = [Subscriber.id, Subscriber.email_key, *(getattr(Subscriber, name) for name in FIELDS), Subscriber.attributes]
+_KNOWN = [
+    Subscriber.id,
+    func.coalesce(Subscriber.merged_into_id, Subscriber.id).label("person"),
+    Subscriber.email_key,
+    *(getattr(Subscriber, name) for name in FIELDS),
+    Subscriber.attributes,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,9 @@ def store(
     suppressed = suppressed_among(session, hashes.values(), to.purpose)
     wanted = sorted(key for key in people if hashes[key] not in suppressed)
     known = _known(session, wanted)
+    suppressed |= _suppressed_elsewhere(session, known, hashes, to.purpose)
+    known = {key: row for key, row in known.items() if hashes[key] not in suppressed}
+    wanted = [key for key in wanted if hashes[key] not in suppressed]
     rows = [_row(people[key], hashes[key]) for key in wanted if key not in known]
     inserted = bulk.insert_rows(
         session, Subscriber, rows, returning=[Subscriber.email_key, Subscriber.id], created_at=datetime.now(UTC)
@@ -62,7 +71,7 @@ def store(
     overtaken = [key for key in wanted if key not in known and key not in created]
     if overtaken:  # another process added them since we looked
         known |= _known(session, overtaken)
-    ids = created | {key: row.id for key, row in known.items()}
+    ids = created | {key: row.person for key, row in known.items()}
     recorded = consent.record(
         session,
         list(ids.values()),
@@ -75,11 +84,12 @@ def store(
     )
     changed = {}
     for key, row in known.items():
-        if row.id not in recorded.kept_out and (new := _changed(row, people[key])):
+        mine = row.person == row.id  # of another address of theirs nothing but the subscription is taken
+        if mine and row.id not in recorded.kept_out and (new := _changed(row, people[key])):
             changed[key] = new
     bulk.update_rows(session, Subscriber, sorted(changed.values(), key=lambda row: int(row["id"])), key="id")
     kept_out = frozenset(key for key in people if key not in ids or ids[key] in recorded.kept_out)
-    updated = frozenset(key for key, row in known.items() if key in changed or row.id in recorded.changed)
+    updated = frozenset(key for key, row in known.items() if key in changed or row.person in recorded.changed)
     return Stored(frozenset(created), updated, frozenset(known) - updated - kept_out, kept_out)
 
 
@@ -88,6 +98,18 @@ def _known(session: Session, keys: Sequence[str]) -> dict[str, Row[Any]]:
         row.email_key: row
         for row in session.execute(select(*_KNOWN).where(bulk.among(session, Subscriber.email_key, keys)))
     }
+
+
+def _suppressed_elsewhere(
+    session: Session, known: Mapping[str, Row[Any]], hashes: Mapping[str, str], purpose: str
+) -> set[str]:
+    """The hashes of addresses that were merged into one that is suppressed."""
+    merged = {row.person: hashes[key] for key, row in known.items() if row.person != row.id}
+    if not merged:
+        return set()
+    persons = select(Subscriber.id, Subscriber.address_hash).where(bulk.among(session, Subscriber.id, list(merged)))
+    theirs = {row.address_hash: merged[row.id] for row in session.execute(persons)}
+    return {theirs[held] for held in suppressed_among(session, theirs, purpose)}
 
 
 def _row(person: Person, hashed: str) -> dict[str, Any]:

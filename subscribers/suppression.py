@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, case, delete, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from config.keys import address_hash
 from subscribers.addresses import normalise
@@ -25,7 +25,16 @@ def suppress(session: Session, address: str, reason: Reason, scope: str = EVERYT
 
 
 def suppress_hash(session: Session, hashed: str, reason: Reason, scope: str = EVERYTHING, source: str = "") -> None:
-    """The same for an address of which only the hash (`Subscriber.address_hash`) is at hand."""
+    """The same for an address of which only the hash (`Subscriber.address_hash`) is at hand.
+
+    What a person wants holds for the person: if the address was merged into another, for that one too. A hard bounce
+    says something of its address alone.
+    """
+    if reason != Reason.hard_bounce:
+        other = aliased(Subscriber)
+        person = select(Subscriber.address_hash).join(other, other.merged_into_id == Subscriber.id)
+        for theirs in session.scalars(person.where(other.address_hash == hashed)).all():
+            suppress_hash(session, theirs, reason, scope, source)
     statement = insert(session, Suppression).values(address_hash=hashed, scope=scope, reason=reason, source=source)
     new = statement.excluded
     session.execute(

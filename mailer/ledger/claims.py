@@ -1,16 +1,18 @@
 """Claiming a batch: one short commit that says who may send it, and who in it may still be written to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from config.database import database_time, in_seconds, transaction
 from config.settings import settings
 from mailer.ledger import recorder, witness
 from mailer.ledger.lease import Lease, boot_time
+from mailer.ledger.merged import hand_over, reached_elsewhere
 from mailer.ledger.models import Batch, ClaimCounter, Delivery
 from mailer.ledger.recorder import Recorder
 from mailer.ledger.states import Skip, State, move
@@ -142,11 +144,43 @@ def _next_number(session: Session) -> int:
 
 def _due(session: Session, mailing: Mailing, batch: Batch) -> list[Due]:
     """The batch's queued deliveries that may be sent; those who left since are skipped here and now."""
+    rows = _queued(session, batch)
+    if any(row.merged_into_id for row in rows):
+        hand_over(session, mailing.id, [(row.seq, row.merged_into_id) for row in rows if row.merged_into_id])
+        rows = _queued(session, batch)
+    due: list[Due] = []
+    now = database_time(session)
+    counts = dict(batch.counts)
+    for row in rows:
+        list_id, reason = row.list_id, _reason(session, batch, row)
+        if reason is Skip.unsubscribed:
+            other = _other_subscription(session, mailing, row.subscriber_id, row.purpose)
+            if other is not None:
+                list_id, reason = other, None
+        if reason is None:
+            due.append(_due_of(row, list_id))
+            values: dict[str, Any] = {"list_id": list_id}
+        else:
+            move(counts, State.queued, f"{State.skipped}:{reason}")
+            values = {"state": State.skipped, "reason": reason, "at": now}
+        if reason is not None or list_id != row.list_id:
+            session.execute(
+                update(Delivery)
+                .where(Delivery.mailing_id == mailing.id, Delivery.seq == row.seq, Delivery.state == State.queued)
+                .values(values)
+            )
+    batch.counts = counts
+    return due
+
+
+def _queued(session: Session, batch: Batch) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The batch's queued deliveries with what their people are and want now."""
     suppressed = exists().where(
         Suppression.address_hash == Subscriber.address_hash,
         Suppression.scope.in_(["", List.purpose]),
     )
-    rows = session.execute(
+    other = aliased(Subscriber)
+    return session.execute(
         select(
             Delivery.seq,
             Delivery.subscriber_id,
@@ -168,6 +202,8 @@ def _due(session: Session, mailing: Mailing, batch: Batch) -> list[Due]:
             Subscription.standing,
             List.purpose,
             suppressed.label("suppressed"),
+            Subscriber.merged_into_id,
+            exists().where(other.merged_into_id == Subscriber.id).label("has_merged"),
         )
         .select_from(Delivery)
         .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
@@ -178,33 +214,12 @@ def _due(session: Session, mailing: Mailing, batch: Batch) -> list[Due]:
         .outerjoin(List, List.id == Delivery.list_id)
         .where(members(batch), Delivery.state == State.queued)
         .order_by(Delivery.seq)
-    )
-    due: list[Due] = []
-    now = database_time(session)
-    counts = dict(batch.counts)
-    for row in rows:
-        list_id, reason = row.list_id, _reason(row)
-        if reason is Skip.unsubscribed:
-            other = _other_subscription(session, mailing, row.subscriber_id, row.purpose)
-            if other is not None:
-                list_id, reason = other, None
-        if reason is None:
-            due.append(_due_of(row, list_id))
-            values: dict[str, Any] = {"list_id": list_id}
-        else:
-            move(counts, State.queued, f"{State.skipped}:{reason}")
-            values = {"state": State.skipped, "reason": reason, "at": now}
-        if reason is not None or list_id != row.list_id:
-            session.execute(
-                update(Delivery)
-                .where(Delivery.mailing_id == mailing.id, Delivery.seq == row.seq, Delivery.state == State.queued)
-                .values(values)
-            )
-    batch.counts = counts
-    return due
+    ).all()
 
 
-def _reason(row: Row[*tuple[Any, ...]]) -> Skip | None:
+def _reason(session: Session, batch: Batch, row: Row[*tuple[Any, ...]]) -> Skip | None:
+    if row.merged_into_id or (row.has_merged and reached_elsewhere(session, batch, row.seq, row.subscriber_id)):
+        return Skip.merged
     if row.email is None or row.suppressed:
         return Skip.suppressed
     if row.standing != Standing.confirmed:

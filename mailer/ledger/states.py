@@ -26,6 +26,8 @@ class Skip(StrEnum):
     no_basis = "no valid basis"
     no_edition = "no edition"
     cancelled = "cancelled"
+    merged = "merged"
+    """The person has another delivery of the mailing, under another address."""
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {

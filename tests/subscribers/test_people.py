@@ -7,9 +7,10 @@ import pytest
 from config.database import reading, transaction
 from config.errors import Refused, Unknown
 from subscribers.consent import confirm
+from subscribers.history import show
 from subscribers.lists import create_list, find_list
 from subscribers.models import Basis, Reason
-from subscribers.people import show, suppress_address, unsubscribe_address
+from subscribers.people import suppress_address, unsubscribe_address
 from tests.subscribers.people_for_tests import add
 
 
