@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import cache
 
 from config.keys import signing_key
 from mailer.plan.domains import ascii_domain
@@ -107,6 +108,7 @@ def _opened(purpose: str, sealed: bytes, signature: int) -> bytes | None:
     return body[1:]
 
 
+@cache
 def _key_id(key: bytes) -> bytes:
     """One octet that tells keys apart; it says nothing of the key itself."""
     return hashlib.blake2b(key, digest_size=1, person=b"key id").digest()

@@ -24,6 +24,8 @@ class Route:
     url: RelayUrl
     size_limit: int | None = field(default=None, compare=False)
     """What we know of the size it takes."""
+    failed_before: bool = field(default=False, compare=False)
+    """It was down, and this is the next try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def pick(session: Session, turn: int) -> Route | Relay:
         configured.append((rows[url.name], url))
     now = database_time(session)
     up = [
-        Route(relay.id, url, size_limit=relay.size_limit)
+        Route(relay.id, url, relay.size_limit, bool(relay.failures))
         for relay, url in configured
         if relay.down_until is None or relay.down_until <= now
     ]

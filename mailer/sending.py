@@ -141,9 +141,10 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
     else:
         if turn.may_go_on():
             outcomes += [_broken(claim.due[key]) for key in result.not_begun]
-        with transaction() as session:
-            relays.mark_up(session, route.id)
-            relays.note_size(session, route, fleet.size_limit)
+        if route.failed_before or fleet.size_limit != route.size_limit:
+            with transaction() as session:
+                relays.mark_up(session, route.id)
+                relays.note_size(session, route, fleet.size_limit)
     if turn.broken:
         with transaction() as session:
             _pause(session, mailing, turn.broken)

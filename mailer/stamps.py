@@ -31,11 +31,14 @@ class Stamps:
         self._lists = {row.id: row for row in session.scalars(select(List))}
         owner = parseaddr(mailing.reply_to or mailing.sender)[1]
         self._owner = f"mailto:{quote(owner, safe='@')}"
+        self._help = f"{self._owner}?subject=help"
         self._sender_domain = sender_domain(mailing)
         self._list_domain = list_domain(mailing)
         self._bounce_domain = settings().bounce_domain or self._sender_domain
         self._web = settings().web_url
-        self._inbound = settings().inbound_mailbox
+        inbound = settings().inbound_mailbox
+        self._inbound = f"mailto:{quote(inbound, safe='@')}?subject=" if inbound else ""
+        self._of_list: dict[tuple[int, str], tuple[str, str, str]] = {}
 
     def title(self, list_id: int, language: str) -> str:
         """A list's title in the edition's language."""
@@ -45,17 +48,27 @@ class Stamps:
     def stamp(self, seq: int, public_id: str, list_id: int, language: str, date: str) -> Stamp:
         """The stamp of one delivery; `date` is finished, as RFC 5322 has it."""
         mailing = self._mailing
-        name = self._lists[list_id].name
+        identifier, title, feedback = self._same_for_all(list_id, language)
         token = unsubscribe_token(public_id, list_id, mailing.id)
         return Stamp(
             message_id=message_id(mailing.public_id, seq, self._list_domain),
             date=date,
             return_path=return_path(mailing.id, seq, self._bounce_domain),
-            list_id=f"{name}.{self._list_domain}",
-            list_title=self.title(list_id, language),
+            list_id=identifier,
+            list_title=title,
             unsubscribe_url=f"{self._web}/u/{token}",
-            feedback_id=feedback_id(mailing.public_id, name, mailing.kind, self._sender_domain),
-            list_help=f"{self._owner}?subject=help",
+            feedback_id=feedback,
+            list_help=self._help,
             list_owner=self._owner,
-            unsubscribe_mailto=f"mailto:{quote(self._inbound, safe='@')}?subject={token}" if self._inbound else "",
+            unsubscribe_mailto=self._inbound and self._inbound + token,
         )
+
+    def _same_for_all(self, list_id: int, language: str) -> tuple[str, str, str]:
+        """List-Id, title and Feedback-ID of everybody on a list, made once: from 9 us a message to nothing."""
+        known = self._of_list.get((list_id, language))
+        if known is None:
+            name, mailing = self._lists[list_id].name, self._mailing
+            feedback = feedback_id(mailing.public_id, name, mailing.kind, self._sender_domain)
+            known = f"{name}.{self._list_domain}", self.title(list_id, language), feedback
+            self._of_list[list_id, language] = known
+        return known

@@ -58,22 +58,27 @@ def insert_rows(
     return list(session.execute(filled.on_conflict_do_nothing().returning(*returning)))
 
 
-def update_rows(session: Session, table: type[Base], rows: Rows, *, key: str, **same: Any) -> None:
-    """Update the rows of `table` that the column `key` names, from `rows` and, alike in all, from `same`."""
+def update_rows(
+    session: Session, table: type[Base], rows: Rows, *, key: str, where: Sequence[ColumnElement[bool]] = (), **same: Any
+) -> None:
+    """Update the rows of `table` that the column `key` names, from `rows` and, alike in all, from `same`.
+
+    Only those for which the conditions of `where` are true.
+    """
     if not rows:
         return
     names = [name for name in rows[0] if name != key]
     columns = table.__table__.c
     if on_sqlite(session):
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-        statement = update(table.__table__).where(columns[key] == bindparam("this")).values({**values, **same})  # type: ignore[arg-type]
+        statement = update(table.__table__).where(columns[key] == bindparam("this"), *where).values({**values, **same})  # type: ignore[arg-type]
         given = [{"this": row[key], **{f"new_{name}": row[name] for name in names}} for row in rows]
         session.connection().execute(statement, given)
         return
     source = _as_table(table, [key, *names], rows)
     session.execute(
         update(table.__table__)  # type: ignore[arg-type]
-        .where(columns[key] == source.c[key])
+        .where(columns[key] == source.c[key], *where)
         .values({**{name: source.c[name] for name in names}, **same})
     )
 

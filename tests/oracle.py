@@ -46,7 +46,6 @@ def build(
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" if stamp.unsubscribe_url.startswith("https:") else "",
         "List-Help": f"<{stamp.list_help}>",
         "List-Owner": f"<{stamp.list_owner}>",
-        "List-Post": "NO",
         "Feedback-ID": stamp.feedback_id,
         "Content-Language": edition.language,
     }

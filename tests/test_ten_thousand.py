@@ -44,7 +44,7 @@ PEOPLE = 10_000
 CONTENT = Path(cli.demo_content.__file__).parent
 MUST_HAVE = (
     "From", "To", "Reply-To", "Subject", "Date", "Message-ID", "MIME-Version", "List-Id", "List-Unsubscribe",
-    "List-Unsubscribe-Post", "List-Help", "List-Owner", "List-Post", "Feedback-ID", "Content-Language",
+    "List-Unsubscribe-Post", "List-Help", "List-Owner", "Feedback-ID", "Content-Language",
 )  # fmt: skip
 
 

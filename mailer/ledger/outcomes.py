@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from config.database import database_time, in_seconds
@@ -16,6 +16,7 @@ from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.recorder import Entry, Evidence, Step
 from mailer.ledger.states import State, move
 from mailer.models import Mailing, MailingState, OnUncertain
+from subscribers.bulk import update_rows
 
 LONGEST_WAIT = 1800.0
 """Seconds: the longest pause between two attempts at one delivery."""
@@ -190,7 +191,7 @@ def _write(
         outcome = _past_deadline(given, mailing, deferred_since, now)
         refused = outcome.state is State.deferred and outcome.was_attempted
         row = {
-            "key": outcome.seq,
+            "seq": outcome.seq,
             "state": outcome.state,
             "reason": outcome.reason,
             "claim": claim,
@@ -210,16 +211,11 @@ def _write(
         batch.counts = counts
         return
     stored = State.queued if from_state is State.claimed else from_state
-    session.connection().execute(
-        update(Delivery.__table__)  # type: ignore[arg-type]
-        .where(
-            Delivery.mailing_id == batch.mailing_id,
-            Delivery.seq == bindparam("key"),
-            Delivery.state == stored,
-        )
-        .values({name: bindparam(name) for name in rows[0] if name != "key"}),
-        rows,
-    )
+    # What is alike in all rows, mostly everything but the reply, travels once.
+    same = {name: value for name, value in rows[0].items() if name != "seq" and all(row[name] == value for row in rows)}
+    varied = [{name: value for name, value in row.items() if name not in same} for row in rows]
+    theirs = Delivery.mailing_id == batch.mailing_id, Delivery.state == stored
+    update_rows(session, Delivery, varied, key="seq", where=theirs, **same)
     repeated = [row for row in rows if row["attempts"] > 1]
     if repeated:
         session.execute(
@@ -227,9 +223,8 @@ def _write(
             [
                 {
                     "mailing_id": batch.mailing_id,
-                    "seq": row["key"],
                     "number": row["attempts"],
-                    **{name: row[name] for name in ("claim", "relay_id", "state", "reply", "at")},
+                    **{name: row[name] for name in ("seq", "claim", "relay_id", "state", "reply", "at")},
                 }
                 for row in repeated
             ],

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any
 
 from jinja2 import Environment
+from jinja2.runtime import Context
 
 from mailer.plan.quoted_printable import encode
 from mailer.render.personal import TooLarge
@@ -14,28 +14,27 @@ LARGEST = 2_000_000
 
 
 class Source:
-    """A Jinja source, compiled. Below, `values` are its variables; the environment has no globals besides."""
+    """A Jinja source, compiled. Below, `scope` holds its variables (mailer.render.personal.scope)."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self._template = environment.from_string(source)
-        self._render = self._template.root_render_func
+        self._render = environment.from_string(source).root_render_func
         self.constants = tuple(dict.fromkeys(_constants(self._render.__code__)))
 
-    def chunks(self, values: dict[str, Any]) -> Iterator[str]:
+    def chunks(self, scope: Context) -> Iterator[str]:
         """The rendered text in the pieces in which Jinja yields it; a constant is the same object every time.
 
         Raises TooLarge, and whatever an expression may raise.
         """
         room = LARGEST
-        for chunk in self._render(self._template.new_context(values, shared=True)):
+        for chunk in self._render(scope):
             room -= len(chunk)
             if room < 0:
                 raise TooLarge(f"its text is longer than {LARGEST:,} characters")
             yield chunk
 
-    def text(self, values: dict[str, Any]) -> str:
+    def text(self, scope: Context) -> str:
         """The rendered text. Raises as `chunks` does."""
-        return "".join(self.chunks(values))
+        return "".join(self.chunks(scope))
 
 
 class Body:
@@ -46,10 +45,10 @@ class Body:
         # Holds the template's constants and nothing else: a recipient's values are never kept.
         self._encoded = {constant: encode(constant) for constant in self._source.constants}
 
-    def encoded(self, values: dict[str, Any]) -> bytes:
+    def encoded(self, scope: Context) -> bytes:
         """The rendered text in quoted-printable, ending in CRLF. Raises as `Source.chunks` does."""
         known = self._encoded.get
-        body = b"".join([known(chunk) or encode(chunk) for chunk in self._source.chunks(values)])
+        body = b"".join([known(chunk) or encode(chunk) for chunk in self._source.chunks(scope)])
         # A body ends in a line break: one that does not has a soft break to be completed, or is empty.
         return body if body.endswith(b"\r\n") and not body.endswith(b"=\r\n") else body + b"\r\n"
 

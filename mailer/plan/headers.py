@@ -82,11 +82,16 @@ def split_mailbox(value: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=512)
-def list_id(title: str, identifier: str) -> str:
-    """List-Id (RFC 2919): the title as a phrase and `name.domain` in brackets. Raises BadValue for no such pair.
+def of_list(title: str, identifier: str, help_url: str, owner_url: str) -> str:
+    """List-Id, List-Help and List-Owner. Raises BadValue for what they cannot hold.
 
     Kept by value: there are only as many as there are lists.
     """
+    return list_id(title, identifier) + urls("List-Help", help_url) + urls("List-Owner", owner_url)
+
+
+def list_id(title: str, identifier: str) -> str:
+    """List-Id (RFC 2919): the title as a phrase and `name.domain` in brackets. Raises BadValue for no such pair."""
     try:
         identifier = ascii_domain(identifier)
     except ValueError:

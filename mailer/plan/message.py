@@ -11,7 +11,7 @@ from mailer.plan.body import Body, Source
 from mailer.plan.compiled import CompiledEdition
 from mailer.plan.skeleton import skeleton
 from mailer.recipient import Recipient
-from mailer.render.personal import TooLarge, context, environment
+from mailer.render.personal import TooLarge, context, environment, scope
 
 _Values = ParamSpec("_Values")
 _Result = TypeVar("_Result")
@@ -61,7 +61,7 @@ class MessagePlan:
         mailer.plan.headers.BadValue for a sender that is no address.
         """
         self.language = compiled.language
-        jinja = environment(compiled.language)
+        self._jinja = jinja = environment(compiled.language)
         self._subject = Source(jinja, compiled.subject)
         self._text = Body(jinja, compiled.text)
         self._html = Body(jinja, compiled.html)
@@ -77,7 +77,9 @@ class MessagePlan:
 
         Raises RenderError where the edition cannot be rendered for this recipient.
         """
-        values = context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.list_title)
+        values = scope(
+            self._jinja, context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.list_title)
+        )
         subject = self._made("subject", self._subject.text, values)
         head = self._made("header", self._header, recipient, stamp, subject)
         text = self._made("text", self._text.encoded, values)
@@ -104,12 +106,9 @@ class MessagePlan:
                 headers.unstructured("Subject", subject),
                 f"Date: {stamp.date}\r\n",
                 f"Message-ID: {stamp.message_id}\r\n",
-                headers.list_id(stamp.list_title, stamp.list_id),
+                headers.of_list(stamp.list_title, stamp.list_id, stamp.list_help, stamp.list_owner),
                 headers.urls("List-Unsubscribe", *ways_out),
                 "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if one_click else "",
-                headers.urls("List-Help", stamp.list_help),
-                headers.urls("List-Owner", stamp.list_owner),
-                "List-Post: NO\r\n",
                 f"Feedback-ID: {stamp.feedback_id}\r\n",
                 self._language_field,
             )

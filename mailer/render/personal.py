@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import StrictUndefined
-from jinja2.runtime import LoopContext, Undefined
+from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from config.errors import Refused
@@ -31,8 +31,6 @@ FIELDS = frozenset({*TEXT_FIELDS, *LIST_FIELDS, *LINK_FIELDS, *MAILING_FIELDS, "
 """What an author may name. All are always defined."""
 LOOP_FIELDS = frozenset({"first", "last", "index"})
 
-MOST_CHARACTERS = 1_000_000
-"""Of recipient's values in one message, all parts together."""
 MOST_ITEMS = 1_000
 """Of loops in one message, all parts together."""
 
@@ -46,22 +44,19 @@ class Attributes(dict[str, Any]):
 
 
 class Budget:
-    """What one message may still take: counted down while it is rendered."""
+    """The items that one message's loops may still go over: counted down while it is rendered."""
 
-    __slots__ = ("characters", "items")
+    __slots__ = ("items",)
 
     def __init__(self) -> None:
-        self.characters = MOST_CHARACTERS
         self.items = MOST_ITEMS
 
-    def spend(self, *, characters: int = 0, items: int = 0) -> None:
+    def spend(self, items: int) -> None:
         """Count down; raises TooLarge when there is none left."""
-        self.characters -= characters
         self.items -= items
-        if self.characters < 0 or self.items < 0:
+        if self.items < 0:
             raise TooLarge(
-                f"this person's values fill more than {MOST_CHARACTERS:,} characters or {MOST_ITEMS:,} list items; "
-                "shorten their attributes and topics"
+                f"this person's lists have more than {MOST_ITEMS:,} items; shorten their topics or attributes"
             )
 
 
@@ -108,16 +103,19 @@ def environment(language: str) -> PersonalEnvironment:
     return env
 
 
-def context(recipient: Recipient, *, unsubscribe_url: str, list_title: str) -> dict[str, object]:
+def context(recipient: Recipient, *, unsubscribe_url: str, list_title: str) -> dict[str, Any]:
     """What sources are rendered with: one person's fields, and the budget of one message."""
-    variables: dict[str, object] = {
-        name: values.tidy(getattr(recipient, name)) for name in (*TEXT_FIELDS, *LIST_FIELDS)
-    }
+    variables: dict[str, Any] = {name: values.tidy(getattr(recipient, name)) for name in (*TEXT_FIELDS, *LIST_FIELDS)}
     variables["attributes"] = Attributes(recipient.attributes)
     variables["unsubscribe_url"] = unsubscribe_url
     variables["list_title"] = values.tidy(list_title)
     variables[values.BUDGET] = Budget()
     return variables
+
+
+def scope(jinja: PersonalEnvironment, variables: dict[str, Any]) -> Context:
+    """One message's variables as sources compiled in `jinja` take them: made once, for subject, text and HTML."""
+    return jinja.context_class(jinja, variables, None, {})
 
 
 def attribute_names(attributes: Mapping[str, Any]) -> set[str]:

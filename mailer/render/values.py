@@ -60,54 +60,41 @@ def as_text(value: Any) -> str:
     return str(value) if isinstance(value, (int, float)) else ""
 
 
-def _spent(context: Context, value: Any) -> str:
-    text = as_text(value)
-    context[BUDGET].spend(characters=len(text))
-    return text
-
-
-@pass_context
-def in_html(context: Context, value: Any) -> str:
+def in_html(value: Any) -> str:
     """Text between tags, isolated so that its direction does not disturb its surroundings."""
-    text = _spent(context, value)
+    text = as_text(value)
     return f"<bdi>{escape(text)}</bdi>" if text else ""
 
 
-@pass_context
-def in_attribute(context: Context, value: Any) -> str:
+def in_attribute(value: Any) -> str:
     """Inside a quoted attribute, or text where no element may stand (title)."""
-    return str(escape(_spent(context, value)))
+    return str(escape(as_text(value)))
 
 
-@pass_context
-def in_path(context: Context, value: Any) -> str:
+def in_path(value: Any) -> str:
     """Inside one segment of a URL's path."""
-    return quote(_spent(context, value), safe="")
+    return quote(as_text(value), safe="")
 
 
-@pass_context
-def in_query(context: Context, value: Any) -> str:
+def in_query(value: Any) -> str:
     """Inside a URL's query or fragment: one value, whatever it holds."""
-    return quote(_spent(context, value), safe="")
+    return quote(as_text(value), safe="")
 
 
-@pass_context
-def in_text(context: Context, value: Any) -> str:
+def in_text(value: Any) -> str:
     """In the text part, isolated by U+2068 and U+2069."""
-    text = _spent(context, value)
+    text = as_text(value)
     return f"\u2068{text}\u2069" if text else ""
 
 
-@pass_context
-def in_link(context: Context, value: Any) -> str:
+def in_link(value: Any) -> str:
     """A whole URL of our own making, in the text part."""
-    return _spent(context, value)
+    return as_text(value)
 
 
-@pass_context
-def in_header(context: Context, value: Any) -> str:
+def in_header(value: Any) -> str:
     """In a header's value, before it is encoded as a whole."""
-    return _spent(context, value)
+    return as_text(value)
 
 
 @pass_context
@@ -121,7 +108,7 @@ def in_calendar(context: Context, value: Any) -> str:
 def each(context: Context, value: Any) -> tuple[Any, ...]:
     """What a loop goes over: a list's items, one item for a single value, none for nothing."""
     items = value if isinstance(value, (tuple, list)) else () if is_empty(value) else (value,)
-    context[BUDGET].spend(items=len(items))
+    context[BUDGET].spend(len(items))
     return tuple(items)
 
 

@@ -147,8 +147,6 @@ def test_a_value_that_a_filter_cannot_read_says_what_to_do(source: str) -> None:
 
 
 def test_output_and_loops_are_bounded() -> None:
-    with pytest.raises(personal.TooLarge):
-        render('{{ attributes["x"]|in_html }}' * 11, with_(x="x" * 100_000))
     many = Recipient("x@example.org", topics=("t",) * 40)
     nested = "{% for a in topics|each %}{% for b in topics|each %}x{% endfor %}{% endfor %}"
     with pytest.raises(personal.TooLarge):
