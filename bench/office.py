@@ -2,16 +2,16 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from sqlalchemy import NullPool, create_engine, text
 
 from config.migrate import upgrade
 from tests import servers
 from tests.conftest import forget
-from tests.receiver import ReceiverProcess
 
 SENTENCE = "A service that lives on music should ask for a licence, pay for it, and say what it has used. "
 TEXT = (
@@ -41,25 +41,39 @@ Written for {{ email }}, who reads about {{ topics | listing or "music" }} in {{
 """An op-ed whose HTML is about 30 KB, with ten personal places."""
 
 
+class Server(Protocol):
+    """Something that takes mail."""
+
+    port: int
+
+
+_Receiver = TypeVar("_Receiver", bound=Server)
+
+
 @contextmanager
-def office(database: str) -> Iterator[ReceiverProcess]:
-    """Settings for a fresh office on `database` ("sqlite" or "postgresql"), a Redis, and a receiver: yielded."""
+def office(
+    database: str, receiver: Callable[[], AbstractContextManager[_Receiver]]
+) -> Iterator[tuple[Path, _Receiver]]:
+    """Settings for a fresh office on `database` ("sqlite" or "postgresql"), with a Redis and a receiver.
+
+    Yields a folder to work in and the receiver, which has a `port`.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="broadside-bench-")))
-        receiver = stack.enter_context(ReceiverProcess(folder / "store", "--content", "headers"))
+        server = stack.enter_context(receiver())
         for name in [name for name in os.environ if name.startswith("BROADSIDE_")]:
             del os.environ[name]
         os.environ["BROADSIDE_STATE_DIR"] = str(folder / "state")
         os.environ["BROADSIDE_PUBLIC_URL"] = "https://press.example.org"
         os.environ["BROADSIDE_REDIS_URL"] = stack.enter_context(servers.redis())
-        os.environ["BROADSIDE_SMTP_URL"] = f"smtp://127.0.0.1:{receiver.port}?tls=none"
+        os.environ["BROADSIDE_SMTP_URL"] = f"smtp://127.0.0.1:{server.port}?tls=none"
         if database == "postgresql":
-            server = stack.enter_context(servers.postgres())
-            admin = create_engine(f"{server}/postgres", poolclass=NullPool, isolation_level="AUTOCOMMIT")
+            database_url = stack.enter_context(servers.postgres())
+            admin = create_engine(f"{database_url}/postgres", poolclass=NullPool, isolation_level="AUTOCOMMIT")
             with admin.connect() as connection:
                 connection.execute(text("CREATE DATABASE bench"))
-            os.environ["BROADSIDE_DATABASE_URL"] = f"{server}/bench"
+            os.environ["BROADSIDE_DATABASE_URL"] = f"{database_url}/bench"
         forget()
         upgrade()
-        yield receiver
+        yield folder, server
         forget()

@@ -17,7 +17,10 @@ from itertools import islice
 
 from sqlalchemy import func, select
 
+from bench.memory import Memory
 from bench.office import TEXT, office
+from bench.sink import Sink
+from cli.running import USUAL_PROCESSES
 from config.database import reading, transaction
 from config.settings import settings
 from mailer.audience import recipients
@@ -31,12 +34,10 @@ from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.stamps import Stamps
 from tests.press import mailing_state, open_office, send_mailing, states, write_folder
-from tests.receiver import stored
 from tests.workers import Workers, wait_until
 
 NAIVE_SAMPLE = 40
-CEILING_SAMPLE = 10_000
-PROCESSES = 2
+CEILING_SAMPLE = 30_000
 
 
 class _Nobody:
@@ -101,14 +102,14 @@ def _down_the_sockets(ready: list[Envelope]) -> tuple[float, float]:
 
 
 def _repeated(ready: list[Envelope]) -> Iterator[Envelope]:
-    for _ in range(CEILING_SAMPLE // PROCESSES // len(ready)):
+    for _ in range(CEILING_SAMPLE // USUAL_PROCESSES // len(ready)):
         yield from ready
 
 
 def ceiling(ready: list[Envelope]) -> float:
     """Messages a second when bytes built beforehand go down as many pipelined sockets."""
-    with ProcessPoolExecutor(PROCESSES) as pool:
-        times = list(pool.map(_down_the_sockets, [ready] * PROCESSES))
+    with ProcessPoolExecutor(USUAL_PROCESSES) as pool:
+        times = list(pool.map(_down_the_sockets, [ready] * USUAL_PROCESSES))
     return CEILING_SAMPLE / (max(end for _, end in times) - min(begin for begin, _ in times))
 
 
@@ -118,34 +119,41 @@ def main() -> int:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="postgresql")
     parser.add_argument("--people", type=int, default=100_000)
     given = parser.parse_args()
-    with office(given.database) as receiver:
+    with office(given.database, Sink) as (folder, sink):
         open_office(given.people)
-        folder = write_folder(receiver.store.parent / "value-gap", en_md=TEXT)
-        (folder / "fr.md").unlink()
-        mailing_id = send_mailing(folder)
+        text = write_folder(folder / "value-gap", en_md=TEXT)
+        (text / "fr.md").unlink()
+        mailing_id = send_mailing(text)
         slow = naive(mailing_id)
         began = time.perf_counter()
         freeze(mailing_id)
         frozen = given.people / (time.perf_counter() - began)
         ready = messages(mailing_id, 500)
         before = ceiling(ready)
-        already = sum(1 for _ in stored(receiver.store))
-        with Workers(PROCESSES):
+        sink.start_over()
+        workers = Workers(USUAL_PROCESSES)
+        with (
+            workers,
+            Memory(workers.pids) as memory,
+        ):
             wait_until(lambda: mailing_state(mailing_id) == "finished", 3600)
+        first, taken = sink.first, sink.taken
         after = ceiling(ready)
-        if states(mailing_id) != {"sent": given.people}:
-            print(f"cannot measure: {states(mailing_id)}", file=sys.stderr)
+        if states(mailing_id) != {"sent": given.people} or taken != given.people:
+            print(f"cannot measure: {states(mailing_id)} in the ledger, {taken} received", file=sys.stderr)
             return 1
-        first = next(islice(stored(receiver.store), already, None)).time
         with transaction() as session:
             last = session.scalars(select(func.max(Delivery.at))).one()
         assert last is not None
         rate = given.people / (last.timestamp() - first)
         size = sum(len(one.content) for one in ready) / len(ready)
     top = (before + after) / 2
-    print(f"{given.database}, {given.people} people, {size / 1000:.0f} KB a message, {PROCESSES} processes")
+    print(f"{given.database}, {given.people} people, {size / 1000:.0f} KB a message, {USUAL_PROCESSES} processes")
     print(f"against the naive way     {rate / slow:8.0f} times as many messages a second")
     print(f"of the sockets' ceiling   {rate / top:8.2f}   (the ceiling after, over before: {after / before:.2f})")
+    print(
+        f"memory                    {memory.largest:8.0f} MB in the largest process, {memory.total:.0f} MB in all (PSS)"
+    )
     print(f"freezing, over sending    {frozen / rate:8.0f} times as many people a second")
     return 0
 

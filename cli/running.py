@@ -10,6 +10,8 @@ from cli.group import example
 
 app = typer.Typer()
 _PANEL = "Running"
+USUAL_PROCESSES = (os.cpu_count() or 1) + 1
+"""Processes that send: while one waits for the database's disk or for a relay, another has work."""
 
 
 @app.command(rich_help_panel=_PANEL, epilog=example("broadside demo", "broadside demo --once"))
@@ -42,8 +44,8 @@ def up() -> None:
 @app.command(rich_help_panel=_PANEL, epilog=example("broadside worker", "broadside worker --processes 8"))
 def worker(
     processes: Annotated[
-        int, typer.Option(min=1, max=256, help="Processes that send; by default one a core.")
-    ] = os.cpu_count() or 2,
+        int, typer.Option(min=1, max=256, help="Processes that send; by default one more than there are cores.")
+    ] = USUAL_PROCESSES,
 ) -> None:
     """Run the workers of this host: some that send, one for urgent mail and for what is due."""
     _part("worker", str(processes))

@@ -1,6 +1,5 @@
 """`broadside up`: everything in one terminal."""
 
-import os
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import IO, Self
 from cli.database import ready
 from cli.output import DONE, REFUSED, out, plain, say, warn
 from cli.part import local_inbox, local_web, part_command
+from cli.running import USUAL_PROCESSES
 from config.errors import Unavailable
 from config.settings import Settings, settings
 from tasks import redis_server
@@ -79,7 +79,7 @@ class Office:
     def _start_parts(self, chosen: Settings) -> None:
         start = self._supervisor.start
         # The worker takes longest to start; it sends to the inbox, so it is ended before that.
-        start("the worker", *part_command("worker", str(processes())), stage=2, patience=WORKER_PATIENCE)
+        start("the worker", *part_command("worker", str(USUAL_PROCESSES)), stage=2, patience=WORKER_PATIENCE)
         start("beat", *beat_command(), stage=1)
         start("the web server", *part_command("web"), stage=1)
         if not chosen.smtp_url:
@@ -130,11 +130,6 @@ def hold(folder: Path, tell: Callable[[str], None], remedy: str = "set BROADSIDE
     return StateLock(folder, remedy, lambda: tell("waiting for the parts of an earlier run to end"))
 
 
-def processes() -> int:
-    """How many processes send: one a core, and two at least."""
-    return max(2, os.cpu_count() or 1)
-
-
 def up() -> int:
     """Run everything until Ctrl-C or SIGTERM; an exit status."""
     chosen = settings()
@@ -167,7 +162,7 @@ def _places(chosen: Settings) -> dict[str, object]:
         "relays": ", ".join(relay.name for relay in chosen.smtp_url),
         "database": "as BROADSIDE_DATABASE_URL says" if chosen.database_url else chosen.state_dir / "broadside.db",
         "queue": "as BROADSIDE_REDIS_URL says" if chosen.redis_url else "a Redis of its own, on no port",
-        "workers": f"{processes()} processes that send",
+        "workers": f"{USUAL_PROCESSES} processes that send",
         "state folder": chosen.state_dir.absolute(),
     }
 

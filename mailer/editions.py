@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from config.bulk import insert
 from mailer.events import revision_of
 from mailer.house import House, load_house
 from mailer.models import Draft, Edition, Mailing, MailingEdition, MailingMedia, Media
@@ -15,7 +16,6 @@ from mailer.render.compile import Compilation, compile_with_usage, picture_refer
 from mailer.render.event import Revision
 from mailer.render.snippets import ByLanguage
 from mailer.snippets import load_snippets
-from subscribers.bulk import insert
 
 SHOWN = {"image/png", "image/jpeg", "image/gif"}
 """The pictures that every mail program shows."""

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from config.bulk import insert
 from config.errors import Refused
 from config.files import read_bytes
 from mailer.control import find_mailing
@@ -21,7 +22,6 @@ from mailer.models import Draft, Mailing, MailingMedia, MailingState, Media, Sen
 from mailer.plan.headers import split_mailbox
 from mailer.render.kinds import load_kind
 from mailer.text_file import read_text_file
-from subscribers.bulk import insert
 from subscribers.lists import find_list, short_name
 from subscribers.organisation import default_organisation
 from subscribers.segments import find_segment

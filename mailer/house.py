@@ -11,12 +11,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.bulk import insert
 from config.errors import Refused, Unknown
 from config.files import read_bytes, read_text
 from mailer.colours import Colours
 from mailer.models import HouseStyle, Media, Sender
 from mailer.yaml_file import YamlFile
-from subscribers.bulk import insert
 from subscribers.models import Organisation
 from subscribers.organisation import FIRST_NAME
 

@@ -4,11 +4,11 @@ import hashlib
 
 from sqlalchemy.orm import Session
 
+from config.bulk import insert
 from config.errors import Refused
 from config.keys import secret_key, suppression_key
 from config.settings import PREFIX, settings
 from mailer.ledger.models import Fact
-from subscribers.bulk import insert
 
 
 def check_keys(session: Session) -> None:

@@ -34,8 +34,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import collate
 
+from config.bulk import on_sqlite
 from subscribers import fields
-from subscribers.bulk import on_sqlite
 from subscribers.lists import find_list
 from subscribers.models import Standing, Subscriber, Subscription
 from subscribers.rules import (

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from subscribers import bulk
+from config import bulk
 from subscribers.models import (
     Basis,
     ConsentEvent,

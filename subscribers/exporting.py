@@ -5,8 +5,8 @@ from typing import TextIO
 
 from sqlalchemy import func, not_, select, true
 
+from config.bulk import on_sqlite
 from config.database import reading
-from subscribers.bulk import on_sqlite
 from subscribers.columns import cell, column_for
 from subscribers.fields import FIELDS
 from subscribers.lists import find_list

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from config.bulk import insert
 from config.errors import Refused, Unknown
 from subscribers import fields
-from subscribers.bulk import insert
 from subscribers.models import List, Standing, Subscription
 from subscribers.organisation import default_organisation
 

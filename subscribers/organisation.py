@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from subscribers.bulk import insert
+from config.bulk import insert
 from subscribers.models import Organisation
 
 FIRST_NAME = "default"

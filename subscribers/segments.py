@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Select, exists, func, not_, select
 from sqlalchemy.orm import Session
 
+from config.bulk import insert
 from config.errors import Refused, Unknown
 from config.files import read_text
-from subscribers.bulk import insert
 from subscribers.conditions import condition
 from subscribers.lists import short_name
 from subscribers.models import List, Segment, Standing, Subscriber, Subscription

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
+from config import bulk
 from config.keys import address_hash
-from subscribers import bulk, consent
+from subscribers import consent
 from subscribers.columns import Person, written
 from subscribers.fields import FIELDS
 from subscribers.lists import refuse_if_archived

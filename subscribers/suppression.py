@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, SQLColumnExpression, case, delete, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from config.bulk import among, insert
 from config.keys import address_hash
 from subscribers.addresses import normalise
-from subscribers.bulk import among, insert
 from subscribers.models import Reason, Subscriber, Suppression
 
 EVERYTHING = ""

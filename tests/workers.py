@@ -75,6 +75,10 @@ class Workers:
         for number in self._processes:
             self.workers.append(Part(sys.executable, "-m", "cli.part", "worker", str(number), log=self._log))
 
+    def pids(self) -> list[int]:
+        """Every process of ours that runs now."""
+        return [pid for part in [self.beat, *self.workers] for pid in part.all()]
+
     def kill_workers(self) -> None:
         while self.workers:
             self.workers.pop().kill()

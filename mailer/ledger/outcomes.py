@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from config.bulk import update_rows
 from config.database import database_time, in_seconds
 from config.log import scrub
 from config.settings import settings
@@ -16,7 +17,6 @@ from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.recorder import Entry, Evidence, Step
 from mailer.ledger.states import State, move
 from mailer.models import Mailing, MailingState, OnUncertain
-from subscribers.bulk import update_rows
 
 LONGEST_WAIT = 1800.0
 """Seconds: the longest pause between two attempts at one delivery."""

@@ -97,10 +97,9 @@ def in_header(value: Any) -> str:
     return as_text(value)
 
 
-@pass_context
-def in_calendar(context: Context, value: Any) -> str:
+def in_calendar(value: Any) -> str:
     """An address on lines of its own in a calendar's `mailto:` (RFC 5545, section 3.1; RFC 6068, section 2)."""
-    text = quote(_spent(context, value), safe="@!$&'*+/=^_`{|}~")
+    text = quote(as_text(value), safe="@!$&'*+/=^_`{|}~")
     return "\n ".join(text[at : at + _CALENDAR_LINE] for at in range(0, len(text), _CALENDAR_LINE))
 
 
