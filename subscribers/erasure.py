@@ -11,9 +11,9 @@ from datetime import datetime
 from sqlalchemy import SQLColumnExpression, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from config.bulk import insert
 from config.errors import Refused
 from subscribers.addresses import normalise
-from subscribers.bulk import insert
 from subscribers.models import ConsentEvent, Erasure, Merge, Reason, Subscriber, Suppression
 from subscribers.parts import parts
 from subscribers.people import nobody
