@@ -72,6 +72,7 @@ def compile_draft(mailing: Mailing, draft: Draft, materials: Materials) -> Compi
         front=draft.front,
         body=draft.body,
         body_line=draft.body_line,
+        lines=draft.lines,
         house=materials.house,
         media=materials.pictures,
         sender=mailing.sender,

@@ -1,8 +1,10 @@
 """What the check of a mailing found: each finding with its place and what to do."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from mailer.render.errors import Where
 
 
 class Level(StrEnum):
@@ -14,23 +16,33 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is or may be wrong."""
+    """One thing that is or may be wrong; `rule` is the stable name of what found it."""
 
     level: Level
     rule: str
-    """text, template, attribute, placeholder, alt-text, size, audience, language, rendering or house."""
-    where: str
-    """`en.md, line 12`, `en.md, subject` or `mailing.yaml`."""
+    at: Where
     message: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}{f'; {self.remedy}' if self.remedy else ''}"
+        return f"{self.at}: {self.message}{f'; {self.remedy}' if self.remedy else ''}"
+
+    def as_json(self) -> dict[str, Any]:
+        """{"level", "rule", "file", "line" or null, "field" or "", "message", "remedy"}."""
+        return {
+            "level": str(self.level),
+            "rule": self.rule,
+            "file": self.at.file,
+            "line": self.at.line,
+            "field": self.at.field,
+            "message": self.message,
+            "remedy": self.remedy,
+        }
 
 
 @dataclass
 class Report:
-    """All findings about one mailing, errors first once it is complete."""
+    """All findings about one mailing, errors first."""
 
     mailing: str
     findings: list[Finding] = field(default_factory=list)
@@ -38,16 +50,10 @@ class Report:
     """Who would get an edition now."""
     languages: dict[str, int] = field(default_factory=dict)
     """How many would get each edition."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """How many in the audience would get none, by reason."""
     rendered: int = 0
     """For how many the message was made to see whether it can be."""
-
-    def error(self, rule: str, where: str, message: str, remedy: str = "") -> None:
-        """Add a finding that stops a send."""
-        self.findings.append(Finding(Level.error, rule, where, message, remedy))
-
-    def warning(self, rule: str, where: str, message: str, remedy: str = "") -> None:
-        """Add a finding that a person should look at."""
-        self.findings.append(Finding(Level.warning, rule, where, message, remedy))
 
     @property
     def errors(self) -> list[Finding]:
@@ -60,12 +66,16 @@ class Report:
         return not self.errors
 
     def as_json(self) -> dict[str, Any]:
-        """{"mailing", "ok", "recipients", "languages": {language: n}, "rendered", "findings": [{...}]}."""
+        """{"mailing", "ok", "recipients", "languages": {language: n}, "left_out": {reason: n}, "rendered", "findings"}.
+
+        Each finding as Finding.as_json has it.
+        """
         return {
             "mailing": self.mailing,
             "ok": self.ok,
             "recipients": self.recipients,
             "languages": dict(self.languages),
+            "left_out": dict(self.left_out),
             "rendered": self.rendered,
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [finding.as_json() for finding in self.findings],
         }

@@ -17,7 +17,7 @@ from config.bulk import insert
 from config.errors import Refused
 from config.files import read_bytes
 from mailer.control import find_mailing
-from mailer.mailing_file import MailingFile, read_mailing_file
+from mailer.mailing_file import NAME, MailingFile, read_with_lines
 from mailer.models import Draft, Mailing, MailingMedia, MailingState, Media, Sender
 from mailer.plan.headers import split_mailbox
 from mailer.render.kinds import load_kind
@@ -63,7 +63,7 @@ def import_folder(session: Session, path: Path) -> Mailing:
         raise Refused(
             f"the mailing {name} is {mailing.state} and cannot be changed any more; copy the folder under another name"
         )
-    described = read_mailing_file(path)
+    described, lines = read_with_lines(path)
     _check_names(session, described, name)
     kind = load_kind(described.kind)
     texts = [read_text_file(file, kind) for file in sorted(path.glob("*.md"))]
@@ -74,6 +74,7 @@ def import_folder(session: Session, path: Path) -> Mailing:
     if twice:
         raise Refused(f"{path}: two files hold the text in {twice}; remove one")
     files = _files(path, described.attachments)
+    unused = _names(path) - {NAME} - {file.name for file in files}
 
     organisation_id = _organisation(session, described.sender)
     mailing = mailing or Mailing(name=name)
@@ -88,6 +89,8 @@ def import_folder(session: Session, path: Path) -> Mailing:
     mailing.urgent = described.urgent
     mailing.on_uncertain = described.on_uncertain
     mailing.deadline_hours = kind.deadline_hours
+    mailing.lines = lines
+    mailing.unused = sorted(name for name in unused if Path(name).suffix != ".md")
     session.add(mailing)
     session.flush()
     session.execute(delete(Draft).where(Draft.mailing_id == mailing.id))
@@ -100,6 +103,7 @@ def import_folder(session: Session, path: Path) -> Mailing:
                 front=_with(described.fields, text.front),
                 body=text.body,
                 body_line=text.body_line,
+                lines=text.lines,
             )
         )
     for file in files:
@@ -142,7 +146,7 @@ def _organisation(session: Session, sender: str) -> int:
 
 
 def _files(folder: Path, attachments: tuple[str, ...]) -> list[_File]:
-    names = {file.name for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")}
+    names = _names(folder)
     for name in attachments:
         if name not in names:
             raise Refused(f"mailing.yaml: attachments: no file {name!r} in {folder.name}; add it to the folder")
@@ -158,6 +162,10 @@ def _files(folder: Path, attachments: tuple[str, ...]) -> list[_File]:
             f"{ATTACHED_BYTES:,}. Put the large ones on the website and link to them"
         )
     return files
+
+
+def _names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")}
 
 
 def _file(path: Path, *, picture: bool, attached: bool) -> _File:

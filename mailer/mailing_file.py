@@ -83,6 +83,11 @@ class MailingFile(_Part):
 
 def read_mailing_file(folder: Path) -> MailingFile:
     """The mailing that `folder` describes. Raises Refused with the line and what to write instead."""
+    return read_with_lines(folder)[0]
+
+
+def read_with_lines(folder: Path) -> tuple[MailingFile, dict[str, int]]:
+    """As `read_mailing_file`, and the line of each value by its path: `audience.lists.1`."""
     file = YamlFile(read_text(folder / NAME), NAME)
     try:
         read = MailingFile.model_validate(file.data)
@@ -93,7 +98,7 @@ def read_mailing_file(folder: Path) -> MailingFile:
     except Unknown as error:
         raise Refused(f"{file.where('kind')}: {error}") from None
     refuse_unknown_fields(file, kind.front, read.fields, ("fields",))
-    return read
+    return read, file.text_lines
 
 
 def read_text(path: Path) -> str:

@@ -122,6 +122,10 @@ class Mailing(Base):
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
     pause_reason: Mapped[str] = mapped_column(Text, default="")
+    lines: Mapped[dict[str, int]] = mapped_column(Json, default=dict)
+    """The line of mailing.yaml on which each value begins, by its path: `audience.lists.1`."""
+    unused: Mapped[list[str]] = mapped_column(Json, default=list)
+    """Files of the folder that are neither text, picture nor attachment."""
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     """SHA-256 over the editions' hashes, set when the mailing is frozen."""
     audience_hash: Mapped[str] = mapped_column(String(64), default="")
@@ -140,6 +144,8 @@ class Draft(Base):
     body: Mapped[str] = mapped_column(Text)
     body_line: Mapped[int] = mapped_column(default=1)
     """The line of the file on which the body begins, for error messages."""
+    lines: Mapped[dict[str, int]] = mapped_column(Json, default=dict)
+    """The line on which each field's text begins, by the field's path: `dates.1.what`."""
 
 
 class Edition(Base):

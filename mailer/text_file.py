@@ -15,12 +15,13 @@ FENCE = "---"
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """What one file says; `body_line` is the file's line on which the body begins."""
+    """What one file says; `body_line` is the file's line on which the body begins, `lines` those of the fields."""
 
     language: str
     front: dict[str, Any]
     body: str
     body_line: int
+    lines: dict[str, int]
 
 
 def read_text_file(path: Path, kind: Kind) -> TextFile:
@@ -40,4 +41,4 @@ def read_text_file(path: Path, kind: Kind) -> TextFile:
         raise Refused(f"{path.name}, line 1: the front matter never ends; write a line `---` below it")
     front = YamlFile("\n".join(lines[1:end]) + "\n", path.name, first=2)
     refuse_unknown_fields(front, kind.front, front.data, ())
-    return TextFile(language, front.data, "\n".join(lines[end + 1 :]), end + 2)
+    return TextFile(language, front.data, "\n".join(lines[end + 1 :]), end + 2, front.text_lines)

@@ -33,6 +33,7 @@ class YamlFile:
         self.file = file
         self._first = first
         self._lines: dict[tuple[str, ...], int] = {}
+        self._texts: dict[tuple[str, ...], int] = {}
         try:
             root = yaml.compose(text, Loader=_Loader)
             data = yaml.load(text, Loader=_Loader)  # noqa: S506 -- a SafeLoader
@@ -51,6 +52,11 @@ class YamlFile:
         if root is not None:
             self._read_lines(root, ())
 
+    @property
+    def text_lines(self) -> dict[str, int]:
+        """The file's line on which each value's text begins, by path with list items from 1: `dates.1.what`."""
+        return {_dotted(path): line for path, line in self._texts.items() if path}
+
     def where(self, *path: str | int) -> str:
         """`en.md, line 3` for a key by its path, or the nearest key above it that there is."""
         line = self.line(*path)
@@ -64,6 +70,9 @@ class YamlFile:
         return self._lines.get(steps, 0)
 
     def _read_lines(self, node: yaml.Node, path: tuple[str, ...]) -> None:
+        # The text of `key: |` begins on the next line.
+        block = isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}
+        self._texts[path] = self._lines.get(path, self._first) + block
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 step = (*path, str(key.value))
@@ -76,3 +85,7 @@ class YamlFile:
             for at, item in enumerate(node.value):
                 self._lines[(*path, str(at))] = self._first + item.start_mark.line
                 self._read_lines(item, (*path, str(at)))
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    return ".".join(str(int(step) + 1) if step.isdecimal() else step for step in path)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from config.errors import Refused, Unknown
 from mailer.house import House
 from mailer.plan.compiled import CompiledEdition, MediaRef
-from mailer.render.errors import SourceError
+from mailer.render.errors import Found, SourceError
 from mailer.render.event import Revision
 from mailer.render.fragment import Fragment
 from mailer.render.front import Front, Group, texts_by_field
@@ -35,6 +35,7 @@ _RULE = re.compile(r"^(?=(?:-{3,}|={3,}|\* \* \*)$)", re.MULTILINE)
 SLOTS = ("unsubscribe_url", "list_title", "email")
 """The recipient's fields that a kind's template may use, as `slots.email`."""
 NONE: Mapping[str, ByLanguage] = MappingProxyType({})
+NOWHERE: Mapping[str, int] = MappingProxyType({})
 _IN_DOCUMENT = {
     Place.here: "in_html",
     Place.html: "in_html",
@@ -77,13 +78,15 @@ def compile_edition(
     attachments: Sequence[MediaRef] = (),
     snippets: Mapping[str, ByLanguage] = NONE,
     revision: Revision = FIRST,
+    lines: Mapping[str, int] = NOWHERE,
     templates: Path = TEMPLATES,
 ) -> CompiledEdition:
     """The edition that `front` and `body` (of `file`, the body from `body_line` on) make, ready to be sent.
 
     `media` are the pictures that the text may show, by file name, `snippets` what it may include, `revision` is of the
-    event that it invites to. Raises SourceError with file and line or field for what the author wrote, Unknown for a
-    kind there is not, Refused where a template is at fault.
+    event that it invites to, `lines` are the file's lines of the fields, by path. Raises SourceError with file, line
+    and field, and all others there are, for what the author wrote, Unknown for a kind there is not, Refused where a
+    template is at fault.
     """
     return compile_with_usage(
         kind=kind,
@@ -99,6 +102,7 @@ def compile_edition(
         attachments=attachments,
         snippets=snippets,
         revision=revision,
+        lines=lines,
         templates=templates,
     ).edition
 
@@ -118,6 +122,7 @@ def compile_with_usage(
     attachments: Sequence[MediaRef] = (),
     snippets: Mapping[str, ByLanguage] = NONE,
     revision: Revision = FIRST,
+    lines: Mapping[str, int] = NOWHERE,
     templates: Path = TEMPLATES,
 ) -> Compilation:
     """As `compile_edition`, with the fields, attributes and conditions used: for the check."""
@@ -127,10 +132,14 @@ def compile_with_usage(
         [*(text for _, text in texts_by_field(front)), body, house.model_dump_json()],
         Snippets(snippets, language),
     )
+    found = Found()
     notes = Notes(tokens)
-    fields = Front(described, front, tokens, media, language=language, notes=notes, revision=revision)
-    written = tokenise(body, tokens, line=body_line)
-    fragment = Fragment(to_html(written, tokens), written, tokens, media)
+    with found.gathering():
+        fields = Front(described, front, tokens, media, lines, language=language, notes=notes, revision=revision)
+    with found.gathering():
+        written = tokenise(body, tokens, line=body_line)
+        fragment = Fragment(to_html(written, tokens), written, tokens, media)
+    found.raise_first()
     pictures = _Pictures(file, house, media, {**fields.pictures, **fragment.pictures})
     slots = Group(**{name: tokens.slot(name) for name in SLOTS})
     engine = Templates(described, templates)

@@ -1,25 +1,58 @@
 """What is wrong in an author's text, with its place."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from config.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a mailing's files: `line` from 1, or None; `field` of the front matter or mailing.yaml, "" in a body."""
+
+    file: str
+    line: int | None = None
+    field: str = ""
+
+    def __str__(self) -> str:
+        """`en.md, line 12`, `en.md, line 2 (subject)` or, where the line is not known, `en.md, subject`."""
+        if not self.line:
+            return f"{self.file}, {self.field}" if self.field else self.file
+        return f"{self.file}, line {self.line} ({self.field})" if self.field else f"{self.file}, line {self.line}"
 
 
 class SourceError(Refused):
     """The author's text cannot be used as it stands.
 
-    `file` and `line` (1-based, or None) say where, `field` names the front matter's field ("" in the body), `problem`
-    says what is wrong and `remedy` what to do.
+    `at` says where, `problem` what is wrong and `remedy` what to do; `others` are what else is wrong in the same text.
     """
 
     def __init__(self, problem: str, *, file: str, line: int | None = None, field: str = "", remedy: str = "") -> None:
-        self.problem, self.file, self.line, self.field, self.remedy = problem, file, line, field, remedy
-        super().__init__(f"{self.where}: {problem}{f'; {remedy}' if remedy else ''}")
+        self.problem, self.remedy = problem, remedy
+        self.at = Where(file, line, field)
+        self.others: tuple[SourceError, ...] = ()
+        super().__init__(f"{self.at}: {problem}{f'; {remedy}' if remedy else ''}")
 
-    @property
-    def where(self) -> str:
-        """`en.md, line 12` or `en.md, subject`."""
-        parts = [self.file]
-        if self.field:
-            parts.append(self.field)
-        if self.line:
-            parts.append(f"line {self.line}")
-        return ", ".join(parts)
+
+class Found:
+    """Errors that are gathered part by part and raised together, so that a person can mend all in one go."""
+
+    def __init__(self) -> None:
+        self.errors: list[SourceError] = []
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Keep the SourceError that the block ends with, and the others that came with it."""
+        try:
+            yield
+        except SourceError as error:
+            self.errors += [error, *error.others]
+            error.others = ()
+
+    def raise_first(self) -> None:
+        """Raise the first one with the others in `others`; nothing if there is none."""
+        if self.errors:
+            first, *others = self.errors
+            first.others = tuple(others)
+            raise first

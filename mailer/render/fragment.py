@@ -8,7 +8,7 @@ from lxml.html import HtmlElement
 
 from config.errors import Unknown
 from mailer.plan.compiled import MediaRef
-from mailer.render.errors import SourceError
+from mailer.render.errors import Found, SourceError
 from mailer.render.lists import join_lists
 from mailer.render.tokens import Tokens, Written
 
@@ -18,8 +18,8 @@ LINKS = {"http", "https", "mailto", "tel"}
 class Fragment:
     """The body of an edition, cleaned: `html` for the template, `tree` (a div) for the text part.
 
-    `pictures` are the media that it shows. Raises SourceError for a picture that is not there and for a link that
-    leads nowhere.
+    `pictures` are the media that it shows. Raises SourceError for pictures that are not there and for links that
+    lead nowhere.
     """
 
     def __init__(self, html: str, written: Written, tokens: Tokens, media: Mapping[str, MediaRef]) -> None:
@@ -27,13 +27,16 @@ class Fragment:
         self.pictures: dict[str, MediaRef] = {}
         self.tree: HtmlElement = lxml.html.fragment_fromstring(html, create_parent="div")
         join_lists(self.tree, tokens)
+        found = Found()
         for element in self.tree.iter("img", "a", "table"):
-            if element.tag == "img":
-                self._picture(element)
-            elif element.tag == "table":
-                element.set("class", "data")
-            elif element.get("href") is not None:
-                self._link(element.get("href", ""))
+            with found.gathering():
+                if element.tag == "img":
+                    self._picture(element)
+                elif element.tag == "table":
+                    element.set("class", "data")
+                elif element.get("href") is not None:
+                    self._link(element.get("href", ""))
+        found.raise_first()
 
     @property
     def html(self) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from config.errors import Unknown
 from mailer.plan.compiled import MediaRef
-from mailer.render.errors import SourceError
+from mailer.render.errors import Found, SourceError
 from mailer.render.event import BadEvent, Event, Revision, read_event
 from mailer.render.fragment import Fragment
 from mailer.render.kinds import Field, Kind
@@ -37,7 +37,8 @@ class Front:
     """The values of an edition's front matter, with tokens: `html` for message.html, `text` for message.txt.
 
     Raises SourceError for a key that the kind does not know, a required one that is missing, and a value of the
-    wrong sort; `pictures` are the media shown by fields in Markdown.
+    wrong sort, with all others there are; `lines` are the file's lines of the fields, `pictures` the media shown by
+    fields in Markdown.
     """
 
     def __init__(
@@ -46,29 +47,36 @@ class Front:
         front: Mapping[str, Any],
         tokens: Tokens,
         media: Mapping[str, MediaRef],
+        lines: Mapping[str, int],
         *,
         language: str,
         notes: Notes,
         revision: Revision,
     ) -> None:
-        self._tokens, self._media = tokens, media
+        self._tokens, self._media, self._lines = tokens, media, lines
         self._language, self._notes, self._revision = language, notes, revision
+        self._found = Found()
         self.pictures: dict[str, MediaRef] = {}
         self.event: Event | None = None
         self.html, self.text = self._group(kind.front, front, "")
+        self._found.raise_first()
 
     def _group(self, fields: Mapping[str, Field], given: Mapping[str, Any], path: str) -> tuple[Group, Group]:
         for key in given:
             if key not in fields:
                 what = f"key of {path}" if path else "key"
-                raise self._refusal(str(Unknown(what, str(key), fields)), f"{path}.{key}".lstrip("."))
+                unknown = self._refusal(str(Unknown(what, str(key), fields)), f"{path}.{key}".lstrip("."))
+                self._found.errors.append(unknown)
         html, text = Group(), Group()
         for name, field in fields.items():
             where = f"{path}.{name}".lstrip(".")
             value = given.get(name)
-            if field.required and _is_empty(value):
-                raise self._refusal("this is missing", where, f"add `{name}:` to the front matter")
-            for group, part in zip((html, text), self._value(field, value, where), strict=True):
+            parts = self._none(field)
+            with self._found.gathering():
+                if field.required and _is_empty(value):
+                    raise self._refusal("this is missing", where, f"add `{name}:` to the front matter")
+                parts = self._value(field, value, where)
+            for group, part in zip((html, text), parts, strict=True):
                 setattr(group, name, part)
         return html, text
 
@@ -78,8 +86,9 @@ class Front:
                 raise self._refusal(f"this is a group of {', '.join(field.fields)}, not a text", where)
             if not value:
                 return self._none(field)
+            before = len(self._found.errors)
             html, text = self._group(field.fields, value, where)
-            if field.event:
+            if field.event and len(self._found.errors) == before:
                 self._event(html, text, where)
             return html, text
         if field.items:
@@ -103,7 +112,11 @@ class Front:
         if field.link and not _LINK.match(words.strip()):
             raise self._refusal("this is a link; write all of it, like https://example.org/page", where)
         line = tokenise(
-            _SPACES.sub(" ", words).strip(" \t\r\n"), self._tokens, field=where, line=None, markdown=False
+            _SPACES.sub(" ", words).strip(" \t\r\n"),
+            self._tokens,
+            field=where,
+            line=self._line(where),
+            markdown=False,
         ).text
         if (field.plain or field.moment or field.choices) and self._tokens.holds(line):
             raise self._refusal("this is the same for every reader", where, "take out what stands in braces")
@@ -139,7 +152,7 @@ class Front:
             group.elsewhere, group.if_elsewhere = self._tokens.word(there), event.elsewhere
 
     def _markdown(self, words: str, where: str) -> tuple[Markup, str]:
-        written = tokenise(words, self._tokens, field=where, line=None)
+        written = tokenise(words, self._tokens, field=where, line=self._line(where))
         fragment = Fragment(to_html(written, self._tokens), written, self._tokens, self._media)
         self.pictures |= fragment.pictures
         # An item of a list may be left out or moved for some readers: a note's number would depend on them.
@@ -148,7 +161,11 @@ class Front:
         return Markup(fragment.html), body_text(fragment.tree, self._tokens, notes).strip()  # noqa: S704
 
     def _refusal(self, problem: str, field: str, remedy: str = "") -> SourceError:
-        return SourceError(problem, file=self._tokens.file, field=field, remedy=remedy)
+        return SourceError(problem, file=self._tokens.file, line=self._line(field), field=field, remedy=remedy)
+
+    def _line(self, field: str) -> int | None:
+        """The line of a field, or of the group it is missing in."""
+        return line_of(field, self._lines)
 
 
 def texts_by_field(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -161,6 +178,13 @@ def texts_by_field(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from texts_by_field(part, f"{path}.{at}")
     elif value is not None:
         yield path, str(value)
+
+
+def line_of(path: str, lines: Mapping[str, int]) -> int | None:
+    """The line of the field at `path`, or of the nearest group around it that has one."""
+    while path and path not in lines:
+        path = path.rpartition(".")[0]
+    return lines.get(path)
 
 
 def _is_empty(value: Any) -> bool:

@@ -68,6 +68,25 @@ ALWAYS = {"subject": Field(required=True), "preheader": Field()}
 """Fields that every kind has."""
 
 
+class Expected(BaseModel):
+    """What the check expects of a mailing of this kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    words: tuple[int, int] = (0, 1_000_000)
+    """The fewest and the most of an edition."""
+    lix: int = 60
+    """The highest reading level: words a sentence, plus the share of words over six letters in hundredths."""
+    speakers: bool = False
+    """Whether each quote needs one."""
+    author: bool = False
+    """Whether it is somebody's own text, and names them."""
+    contact: bool = False
+    """Whether its readers are to call the press office."""
+    not_for: tuple[str, ...] = ()
+    """Purposes of lists that have no place in its audience."""
+
+
 class Kind(BaseModel):
     """A kind as its kind.yaml describes it; `folder` is its name."""
 
@@ -77,6 +96,7 @@ class Kind(BaseModel):
     title: str
     deadline_hours: float = 48
     fields: dict[str, Field] = {}
+    check: Expected = Expected()
 
     @property
     def front(self) -> dict[str, Field]:

@@ -49,12 +49,18 @@ def to_html(written: Written, tokens: Tokens) -> str:
     return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel=None)
 
 
-def _parser(tokens: Tokens) -> MarkdownIt:
+def parser_of_markdown() -> MarkdownIt:
+    """A parser of the Markdown that authors write, without their braces."""
     parser = MarkdownIt("commonmark", {"linkify": True, "html": True, "typographer": False})
     parser.enable(["table", "strikethrough", "linkify"])
     assert parser.linkify is not None
     # Only what has a scheme is a link: `{{x}}.eu` would be taken for a host otherwise.
     parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
+    return parser
+
+
+def _parser(tokens: Tokens) -> MarkdownIt:
+    parser = parser_of_markdown()
 
     def statement(state: StateBlock, start: int, _end: int, silent: bool) -> bool:
         line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from jinja2 import TemplateSyntaxError
 
 from mailer.render import grammar
-from mailer.render.errors import SourceError
+from mailer.render.errors import Found, SourceError
 from mailer.render.personal import LINK_FIELDS
 from mailer.render.tokens import Role, Token, Tokens, Written, without_controls
 
 _INCLUDE = re.compile(r"\s*include\b")
+_LOOP = re.compile(r"\{%-?\s*for\s+(\w+)\s")
+_EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 _SPACES = re.compile(r"[ \t\n]+")
 
 
@@ -19,7 +21,7 @@ def tokenise(source: str, tokens: Tokens, *, field: str = "", line: int | None =
     """`source` with tokens; comments are dropped.
 
     `line` is the file's line on which it begins (None in front matter). Only Markdown may include snippets, and all of
-    a snippet counts as the line that includes it. Raises SourceError.
+    a snippet counts as the line that includes it. Raises SourceError, with all others there are.
     """
     return _Writing(tokens, field, line, markdown=markdown).write(without_controls(source))
 
@@ -44,9 +46,11 @@ class _Writing:
         self.stack: list[_Open] = []
         self.text: list[str] = []
         self.lines = [self.first]
+        self.found = Found()
 
     def write(self, source: str) -> Written:
         self._source(source)
+        self.found.raise_first()
         lines = tuple(line if self.numbered else None for line in self.lines)
         return Written("".join(self.text), lines, self.tokens.file, self.field)
 
@@ -58,14 +62,16 @@ class _Writing:
             unclosed = grammar.unclosed(source) if "end of template" in str(error.message) else None
             self.line = self._at(unclosed or error.lineno)
             problem = "this is never closed" if unclosed else f"Jinja cannot read this: {error.message}"
-            raise self._refusal(problem, "add `{% endif %}` or `{% endfor %}`" if unclosed else "") from None
+            self._refuse(problem, "add `{% endif %}` or `{% endfor %}`" if unclosed else "")
+            self._look_at_expressions(source)
+            return
         inside = ""
         for at, (number, kind, value) in enumerate(pieces):
             if kind in {"variable_begin", "block_begin"}:
                 self.line, inside = self._at(number), ""
             elif kind in {"raw_begin", "raw_end"}:
                 self.line = self._at(number)
-                raise self._refusal("`raw` is not possible here", "write the text without braces")
+                self._refuse("`raw` is not possible here", "write the text without braces")
             elif kind == "data":
                 self._data(value, number)
             elif kind == "block_end" and _INCLUDE.match(inside):
@@ -89,7 +95,8 @@ class _Writing:
             name = grammar.included(inside)
             text = self._snippet(name, rest)
         except grammar.NotAllowed as error:
-            raise self._refusal(str(error)) from None
+            self._refuse(str(error))
+            return
         self.snippet = name
         self._source(text)
         self.snippet = ""
@@ -113,8 +120,24 @@ class _Writing:
         try:
             token = self._statement(inside) if statement else self._expression(inside)
         except grammar.NotAllowed as error:
-            raise self._refusal(str(error)) from None
+            self._refuse(str(error))
+            word, variable, *_ = [*inside.split(), "", ""]
+            if word in {"if", "for"}:  # its end would be the next error, and the loop's variable
+                self.stack.append(_Open(-1, 0, variable if word == "for" else ""))
+            return
         self.text.append(self.tokens.word(token))
+
+    def _look_at_expressions(self, source: str) -> None:
+        """What can be said of a source whose statements do not hang together: all but what is on the same line."""
+        loops = tuple(_LOOP.findall(source))
+        refused = self.line
+        for found in _EXPRESSION.finditer(source):
+            self.line = self._at(source.count("\n", 0, found.start()) + 1)
+            try:
+                grammar.Writer(self.tokens.usage, loops).write(grammar.expression(found[1]))
+            except grammar.NotAllowed as error:
+                if self.line != refused:
+                    self._refuse(str(error))
 
     def _expression(self, inside: str) -> Token:
         node = grammar.expression(inside)
@@ -187,11 +210,12 @@ class _Writing:
     def _writer(self) -> grammar.Writer:
         return grammar.Writer(self.tokens.usage, tuple(one.variable for one in self.stack if one.variable))
 
-    def _refusal(self, problem: str, remedy: str = "") -> SourceError:
+    def _refuse(self, problem: str, remedy: str = "") -> None:
         line = self.line if self.numbered else None
         if self.snippet:
             problem = f"in the snippet {self.snippet!r}: {problem}"
-        return SourceError(problem, file=self.tokens.file, line=line, field=self.field, remedy=remedy)
+        error = SourceError(problem, file=self.tokens.file, line=line, field=self.field, remedy=remedy)
+        self.found.errors.append(error)
 
 
 def _rest_of_line(pieces: list[tuple[int, str, str]]) -> str | None:
