@@ -31,15 +31,7 @@ PERHAPS = (
 """What somebody might."""
 
 
-def leftovers(text: str) -> Iterator[tuple[int, str, str, bool]]:
-    """What in `text` looks forgotten: (line from 1, the words, what they look like, whether it is sure)."""
-    for number, line in enumerate(text.split("\n"), 1):
-        certain: list[tuple[int, int]] = []
-        for patterns, sure in ((SURE, True), (PERHAPS, False)):
-            for pattern, what in patterns:
-                for found in pattern.finditer(line):
-                    if sure:
-                        certain.append(found.span())
-                    elif any(begin < found.end() and found.start() < end for begin, end in certain):
-                        continue
-                    yield number, found[0], what, sure
+def leftovers(text: str, patterns: tuple[tuple[re.Pattern[str], str], ...]) -> Iterator[tuple[re.Match[str], str]]:
+    """What in `text` looks forgotten, and what it looks like, in the order of the text."""
+    found = [(match, what) for pattern, what in patterns for match in pattern.finditer(text)]
+    return iter(sorted(found, key=lambda one: one[0].start()))

@@ -9,7 +9,7 @@ from config.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in a mailing's files: `line` from 1, or None; `field` of the front matter or mailing.yaml, "" in a body."""
+    """A place in a mailing's files: `line` from 1 or None; `field` of the front matter or of mailing.yaml, or ""."""
 
     file: str
     line: int | None = None

@@ -334,7 +334,7 @@ def test_what_is_refused_names_file_line_and_reason(templates: Path, body: str, 
         build(templates, body, line=11)
     assert str(refusal.value).startswith("en.md, line ")
     if line:
-        assert refusal.value.line == line + 10
+        assert refusal.value.at.line == line + 10
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_front_matter_that_is_refused_names_the_field(
 ) -> None:
     with pytest.raises(SourceError, match=problem) as refusal:
         build(templates, "x", front=front)
-    assert refusal.value.field == field and str(refusal.value).startswith(f"en.md, {field}: ")
+    assert refusal.value.at.field == field and str(refusal.value).startswith(f"en.md, {field}: ")
 
 
 def test_an_unknown_kind_suggests_the_nearest(templates: Path) -> None:
