@@ -170,6 +170,16 @@ def transaction() -> Iterator[Session]:
 
 
 @contextmanager
+def rehearsal() -> Iterator[Session]:
+    """A session as of a transaction, all of whose work is undone at the end."""
+    with Session(engine(), expire_on_commit=False) as session:
+        try:
+            yield session
+        finally:
+            session.rollback()
+
+
+@contextmanager
 def reading() -> Iterator[Session]:
     """A session that only reads; on SQLite it never waits for a writer."""
     with Session(engine().execution_options(read_only=True), expire_on_commit=False) as session:

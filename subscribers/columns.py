@@ -4,12 +4,16 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parseaddr
 from typing import Any
 
-from config.errors import Refused, Unknown
-from subscribers import fields
+from config.errors import Refused
 from subscribers.addresses import Address, normalise
-from subscribers.fields import ATTRIBUTE, FIELDS
+from subscribers.fields import ATTRIBUTE, FIELDS, one_line
+from subscribers.sources.meanings import NAME, Meaning, meanings_of, understood
+from subscribers.sources.names import parts_of
+from subscribers.sources.statuses import Said, Statuses
+from subscribers.sources.table import Tool
 
 # A spreadsheet runs a cell that begins like this as a formula. An apostrophe before it makes it text; reading takes
 # one apostrophe off again, so that nothing is lost on the way there and back.
@@ -24,10 +28,13 @@ class Person:
     address: Address
     values: dict[str, Any]
     attributes: dict[str, Any]
+    said: Said | None = None
+    """How the file says that they stand; None if nothing keeps them from mail."""
 
     def then(self, later: "Person") -> "Person":
-        """The two as one, in which the later row's word counts."""
-        return Person(self.address, {**self.values, **later.values}, {**self.attributes, **later.attributes})
+        """The two as one, in which the later row's word counts, but whoever left in one row has left."""
+        said = self.said.and_said(later.said) if self.said else later.said
+        return Person(self.address, {**self.values, **later.values}, {**self.attributes, **later.attributes}, said)
 
 
 class Columns:
@@ -37,42 +44,41 @@ class Columns:
     columns would be one field or none is the address.
     """
 
-    def __init__(self, names: Sequence[str], mapping: Mapping[str, str], file: str, ignored: str = "") -> None:
-        for name in mapping:
-            if name not in names:
-                raise Unknown(f"column in {file}", name, filter(None, names))
+    def __init__(
+        self,
+        names: Sequence[str],
+        mapping: Mapping[str, str],
+        file: str,
+        ignored: str = "",
+        *,
+        tool: Tool | None = None,
+        decided: Mapping[str, str] | None = None,
+        everybody: Said | None = None,
+    ) -> None:
+        """`decided` and `everybody` are what the caller and the file's name say of who had left."""
         self.width = len(names)
+        self.meanings = meanings_of(names, mapping, tool, file, ignored)
+        self._nameless = [place for place, name in enumerate(names) if not name]
         self._fields: list[tuple[int, str]] = []
         self._attributes: list[tuple[int, str]] = []
-        self._nameless = [place for place, name in enumerate(names) if not name]
-        email: int | None = None
-        taken: dict[str, str] = {}
-        for place, name in enumerate(names):
-            meaning = meaning_of(name, mapping)
-            if not meaning or name == ignored:
-                continue
-            if meaning in taken:
-                raise Refused(
-                    f"{file}: the columns {taken[meaning]!r} and {name!r} would both be {meaning};"
-                    " rename one, or leave it out with an empty mapping"
-                )
-            taken[meaning] = name
-            if meaning == "email":
-                email = place
-            elif meaning in FIELDS:
-                self._fields.append((place, meaning))
-            else:
-                self._attributes.append((place, meaning.removeprefix(ATTRIBUTE)))
-        if email is None:
-            raise Refused(
-                f"{file}: no column is named email; there are: {', '.join(filter(None, names))}."
-                " Say which one holds the address by a mapping such as --map COLUMN=email"
-            )
-        self._email = email
+        self._spare: dict[str, list[Meaning]] = {}
+        self._emails = [one.place for one in sorted(self._that_are("email"), key=lambda one: one.rank)]
+        self._names = [one.place for one in sorted(self._that_are(NAME), key=lambda one: one.rank)]
+        for name in FIELDS:
+            several = sorted(self._that_are(name), key=lambda one: one.rank)
+            if len(several) == 1 and several[0].strict:
+                self._fields.append((several[0].place, name))
+            elif several:
+                self._spare[name] = several
+        for one in self.meanings:
+            if one.becomes.startswith(ATTRIBUTE):
+                self._attributes.append((one.place, one.becomes.removeprefix(ATTRIBUTE)))
+        statuses = [(one.place, one.column, one.status) for one in self.meanings if one.status]
+        self.statuses = Statuses(statuses, decided or {}, everybody, file)
 
     def address(self, cells: Sequence[str]) -> Address:
         """The address of a row. Raises Refused."""
-        return normalise(plain(cells[self._email]) if len(cells) > self._email else "")
+        return self._address(cells)[0]
 
     def person(self, cells: list[str]) -> Person:
         """The person in a row; an empty cell says nothing. Raises Refused with everything that is wrong."""
@@ -93,32 +99,68 @@ class Columns:
                     if value:
                         values[name] = value
         attributes = {name: plain(cell) for place, name in self._attributes if (cell := cells[place].strip())}
+        for name, several in self._spare.items():
+            self._first_of(name, several, cells, values, attributes, wrong)
         try:
-            address = self.address(cells)
+            address, written = self._address(cells)
         except Refused as error:
             wrong.insert(0, str(error))
-        if wrong:
+            raise Refused("; ".join(wrong)) from None
+        said = self.statuses.said(cells)
+        if wrong and not said:  # who left has left, whatever else is wrong with the row
             raise Refused("; ".join(wrong))
-        return Person(address, values, attributes)
+        if (self._names or written) and not ("first_name" in values or "last_name" in values):
+            self._take_apart(cells, written, values)
+        return Person(address, values, attributes, said)
 
+    def _that_are(self, what: str) -> list[Meaning]:
+        return [one for one in self.meanings if one.becomes == what]
 
-def understood(name: str, mapping: Mapping[str, str]) -> bool:
-    """True for a column that is a field or that the mapping speaks of; any other is somebody's own attribute."""
-    return name in mapping or fields.field_of(name) is not None
+    def _address(self, cells: Sequence[str]) -> tuple[Address, str]:
+        """The address, and the name that stands before it in the same cell: `Jane Doe <jane@example.org>`."""
+        first = cells[self._emails[0]] if len(cells) > self._emails[0] else ""
+        for place in self._emails[1:]:
+            first = first if first.strip() else cells[place] if len(cells) > place else ""
+        text = plain(first)
+        if "<" in text:
+            name, inner = parseaddr(text)
+            if inner:
+                return normalise(inner), name
+        return normalise(text), ""
 
+    @staticmethod
+    def _first_of(
+        name: str,
+        several: Sequence[Meaning],
+        cells: Sequence[str],
+        values: dict[str, Any],
+        attributes: dict[str, Any],
+        wrong: list[str],
+    ) -> None:
+        """The first of several columns for one field that says something; what a field cannot take is kept."""
+        for one in several:
+            if name in values or not (cell := cells[one.place].strip()):
+                continue
+            try:
+                if value := FIELDS[name](plain(cell)):
+                    values[name] = value
+            except Refused as error:
+                if one.strict:
+                    wrong.append(f"{name}: {error}")
+                else:
+                    attributes[one.column] = plain(cell)
 
-def meaning_of(name: str, mapping: Mapping[str, str]) -> str:
-    """`email`, a field, `attributes.x`, or empty for a column that is left out. Raises Unknown."""
-    if name in mapping:
-        return fields.target(mapping[name]) if mapping[name] else ""
-    if not name or name.startswith(ATTRIBUTE):
-        return name
-    return fields.field_of(name) or f"{ATTRIBUTE}{name}"
+    def _take_apart(self, cells: Sequence[str], written: str, values: dict[str, Any]) -> None:
+        whole = next((cell for place in self._names if (cell := plain(cells[place].strip()))), written)
+        if not whole or "@" in whole:
+            return
+        first, last = map(one_line, parts_of(one_line(whole)))
+        values.update({key: part for key, part in (("first_name", first), ("last_name", last)) if part})
 
 
 def column_for(attribute: str) -> str:
     """The name of an attribute's column: its own, unless that would be read as something else."""
-    own = fields.field_of(attribute) is None and not attribute.startswith(ATTRIBUTE) and attribute == attribute.strip()
+    own = not understood(attribute, {}) and not attribute.startswith(ATTRIBUTE) and attribute == attribute.strip()
     return attribute if own else f"{ATTRIBUTE}{attribute}"
 
 

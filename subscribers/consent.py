@@ -1,7 +1,8 @@
 """Consent: events that are only ever added, and the subscriptions that are their projection.
 
 Every change of a subscription goes through this module, and every change leaves its event. The rules:
-- an import never turns a person who left a list back, and writes an event only where something changes;
+- an import never turns a person who left a list back, nor answers for one who was asked and has not answered, and
+  writes an event only where something changes;
 - a person's own confirmed subscription always counts, and lifts suppressions (see suppression.LIFTED_BY_CONSENT);
 - leaving works at once, always, and twice is the same as once.
 """
@@ -35,7 +36,7 @@ class Recorded:
     changed: frozenset[int]
     unchanged: frozenset[int]
     kept_out: frozenset[int]
-    """They had left the list, and an import does not bring them back."""
+    """They had left the list, and an import does not bring them back; or were asked and have not answered."""
 
 
 def record(
@@ -69,8 +70,10 @@ def record(
         now = held.get(subscriber_id)
         if now is None:
             new.append(subscriber_id)
-        elif imported and now.standing == Standing.unsubscribed:
+        elif imported and _answered_otherwise(now.standing, now.basis, standing, basis):
             kept_out.append(subscriber_id)
+        elif imported and standing == Standing.pending:
+            unchanged.append(subscriber_id)
         elif (now.standing, now.basis) == (standing, basis) and (imported or standing != Standing.confirmed):
             unchanged.append(subscriber_id)
         else:
@@ -105,6 +108,11 @@ def record(
         late = record(session, overtaken, to=to, imported=imported, **said)
         done = Recorded(done.changed | late.changed, done.unchanged | late.unchanged, done.kept_out | late.kept_out)
     return done
+
+
+def _answered_otherwise(now: Standing, held: Basis, standing: Standing, basis: Basis) -> bool:
+    """True where a person's own word, or their silence when asked, weighs more than what a file says."""
+    return now == Standing.unsubscribed or (now == Standing.pending and standing == Standing.confirmed and held == basis)
 
 
 def subscribe(

@@ -6,22 +6,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import TextIO, TypedDict
 
-from config.database import reading, transaction
+from config.database import reading, rehearsal, transaction
 from config.errors import Refused
-from subscribers.columns import Columns, Person, understood
+from subscribers.columns import Columns, Person
+from subscribers.leaving import record_left
 from subscribers.lists import find_list
 from subscribers.models import Basis
-from subscribers.reading import Table, open_table
+from subscribers.reading import Table
+from subscribers.sources.opening import REASON, PeopleFile, open_people
 from subscribers.storing import store
 
 CHUNK = 5000
 """People in one commit: large enough for the statements to count little, small enough that others get their turn."""
-REASON = "reason"
-"""The last column of a file of rejected rows; a corrected file may be imported with it."""
 
 
 class Counts(TypedDict):
-    """`read` rows; the others count people, `rejected` rows. A person in two rows is counted once."""
+    """`read` rows; the others count people, `rejected` rows. A person in two rows is counted once, and in one place."""
 
     read: int
     created: int
@@ -29,6 +29,13 @@ class Counts(TypedDict):
     unchanged: int
     rejected: int
     kept_out: int
+    """Gone before, here, or suppressed: nothing of their row was kept."""
+    pending: int
+    """New, and on the list as pending: they never confirmed."""
+    unsubscribed: int
+    """Gone, as the file says: on the list as unsubscribed."""
+    suppressed: int
+    """Not to be written to at all, as the file says."""
 
 
 def rejected_path(path: Path) -> Path:
@@ -47,35 +54,56 @@ def import_file(
     encoding: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Counts:
-    """Put the people in a CSV file on a list, on the legal basis `basis`, as told by `source`.
+    """Look at a file (`open_people`) and put the people in it on a list (`import_people`)."""
+    _check(list_name, source)
+    file = open_people(path, mapping=mapping, encoding=encoding)
+    return import_people(file, list_name, basis, source, wording=wording, progress=progress)
 
-    `mapping` says what columns mean ({"Courriel": "email", "Beat": "attributes.beat", "Notes": ""}, empty to leave
-    one out); `progress` is called with the rows done and their total. The file is read twice: first to the end
-    without writing anything, so that a broken file is refused before anybody is on the list, and to know which
-    people have several rows; those become one, in which the later word counts.
 
-    Raises Refused for a file that cannot be read and Unknown for a list, column or field that does not exist.
+def import_people(
+    file: PeopleFile,
+    list_name: str,
+    basis: Basis,
+    source: str,
+    *,
+    wording: str = "",
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Counts:
+    """Put the people in a file on a list, on the legal basis `basis`, as told by `source`; those who had left, as left.
+
+    `progress` is called with the rows done and their total. The file is read twice: first to the end without writing
+    anything, so that a file that is broken, or says in unknown words who left, is refused before anybody is on the
+    list, and to know which people have several rows; those become one, in which the later word counts. A `dry_run`
+    does all of it and undoes each chunk, and writes no file of rejected rows.
+
+    Raises Refused for a file that cannot be read and Unknown for a list that does not exist.
     """
-    mapping = mapping or {}
-    if not source.strip():
-        raise Refused("say where these people come from, as in --source 'sign-up sheet, Brussels, May 2026'")
-    with reading() as session:
-        find_list(session, list_name)
-    table = open_table(path, lambda name: understood(name, mapping), encoding)
-    again = path.name.endswith(".rejected.csv") and table.columns[-1] == REASON
-    columns = Columns(table.columns, mapping, path.name, REASON if again else "")
+    _check(list_name, source)
+    table, columns = file.table, file.columns
     total, repeated = _survey(table, columns)
     if progress:
         progress(0, total)
-    counts = Counts(read=total, created=0, updated=0, unchanged=0, rejected=0, kept_out=0)
+    counts = Counts(
+        read=total, created=0, updated=0, unchanged=0, rejected=0, kept_out=0, pending=0, unsubscribed=0, suppressed=0
+    )
+    told = {"basis": basis, "source": source.strip(), "wording": wording}
 
     def write(people: dict[str, Person]) -> None:
         if not people:
             return
-        with transaction() as session:
-            done = store(
-                session, people, find_list(session, list_name), basis=basis, source=source.strip(), wording=wording
-            )
+        left = {key: person for key, person in people.items() if person.said}
+        stay = {key: person for key, person in people.items() if not person.said} if left else people
+        with (rehearsal if dry_run else transaction)() as session:
+            to = find_list(session, list_name)
+            done = store(session, stay, to, **told)
+            if left:
+                gone = record_left(session, left, to, **told)
+                counts["pending"] += len(gone.stored.created)
+                counts["unsubscribed"] += len(gone.unsubscribed)
+                counts["suppressed"] += len(gone.suppressed)
+                counts["created"] -= len(gone.stored.created)
+                done = done.together(gone.stored)
         counts["created"] += len(done.created)
         counts["updated"] += len(done.updated)
         counts["unchanged"] += len(done.unchanged)
@@ -83,7 +111,7 @@ def import_file(
 
     chunk: dict[str, Person] = {}
     several: dict[str, Person] = {}
-    with closing(_Rejects(rejected_path(path), table)) as rejects:
+    with closing(_Rejects(rejected_path(table.path), table, dry_run)) as rejects:
         for number, (_line, cells) in enumerate(table.rows(), 1):
             try:
                 person = columns.person(cells)
@@ -110,16 +138,27 @@ def import_file(
     return counts
 
 
+def _check(list_name: str, source: str) -> None:
+    if not source.strip():
+        raise Refused("say where these people come from, as in --source 'sign-up sheet, Brussels, May 2026'")
+    with reading() as session:
+        find_list(session, list_name)
+
+
 def _survey(table: Table, columns: Columns) -> tuple[int, set[int]]:
     """The number of rows, and the hashes of the address keys that occur more than once.
 
     Hashes, because a million of them fit in memory. Should two keys share one, both merely wait for the last chunk.
+    Raises Refused where nobody knows what a word says of who left.
     """
     total = 0
     seen: set[int] = set()
     repeated: set[int] = set()
+    notice = columns.statuses.notice if columns.statuses.columns else None
     for _line, cells in table.rows():
         total += 1
+        if notice:
+            notice(cells)
         try:
             key = hash(columns.address(cells).key)
         except Refused:
@@ -127,18 +166,22 @@ def _survey(table: Table, columns: Columns) -> tuple[int, set[int]]:
         if key in seen:
             repeated.add(key)
         seen.add(key)
+    columns.statuses.check()
     return total, repeated
 
 
 class _Rejects:
-    """The file of rejected rows; it exists only if there is one."""
+    """The file of rejected rows; it exists only if there is one. In a dry run it is left as it is."""
 
-    def __init__(self, path: Path, table: Table) -> None:
-        self._path, self._table = path, table
+    def __init__(self, path: Path, table: Table, dry_run: bool) -> None:
+        self._path, self._table, self._dry_run = path, table, dry_run
         self._file: TextIO | None = None
-        path.unlink(missing_ok=True)
+        if not dry_run:
+            path.unlink(missing_ok=True)
 
     def write(self, cells: list[str], reason: str) -> None:
+        if self._dry_run:
+            return
         width = len(self._table.columns)
         if self._file is None:
             self._file = self._path.open("w", encoding="utf-8", newline="")

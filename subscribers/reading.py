@@ -11,12 +11,14 @@ from typing import TextIO
 from config.errors import Refused
 
 DELIMITERS = (",", ";", "\t")
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical line"}
 RECORD_LIMIT = 1_000_000
 """Characters in one row; more is a file without line ends, or a quotation mark that is never closed."""
 SAMPLE_ROWS = 20
 ENOUGH = 100_000
 """Bytes beyond ASCII that tell an encoding as well as all of them."""
 _PIECE = 1 << 20
+_ZIP = b"PK\x03\x04"
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _SEPARATOR_LINE = re.compile("sep=([,;\t|])\r?\n?\\Z")
@@ -32,12 +34,17 @@ class Table:
     columns: tuple[str, ...]
     header_line: int
 
+    @property
+    def form(self) -> str:
+        """What kind of file it is, for people."""
+        return f"CSV, {DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))} between the columns"
+
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row with the number of the line that it begins on; empty ones are left out. May be read again.
 
         Raises Refused, naming the line, where the file is broken.
         """
-        with _open(self.path, self.encoding) as file:
+        with open_text(self.path, self.encoding) as file:
             for line, cells in _records(self.path, file, self.delimiter):
                 if line > self.header_line and any(cells):
                     yield line, cells
@@ -46,7 +53,7 @@ class Table:
 def open_table(path: Path, known: Callable[[str], bool], encoding: str = "") -> Table:
     """Look at the file: encoding (unless given), delimiter, header. `known` says if a column's name is understood.
 
-    Raises Refused if the file cannot be read, has no header, or names two columns alike.
+    Raises Refused if the file cannot be read or has no header.
     """
     encoding = encoding or guess_encoding(path)
     try:
@@ -72,9 +79,6 @@ def open_table(path: Path, known: Callable[[str], bool], encoding: str = "") -> 
         if troubles:
             raise troubles[0]
         raise Refused(f"{path.name} is empty; its first line should name the columns, such as email,first_name")
-    twice = [name for name in best.columns if name and best.columns.count(name) > 1]
-    if twice:
-        raise Refused(f"{path.name}: two columns are named {twice[0]!r}; rename or delete one")
     return best
 
 
@@ -91,6 +95,11 @@ def guess_encoding(path: Path) -> str:
         with path.open("rb") as file:
             first = True
             while piece := file.read(_PIECE):
+                if first and piece.startswith(_ZIP):
+                    raise Refused(
+                        f"{path.name} is a workbook or an archive; save its sheet as CSV UTF-8, or unpack it, and"
+                        " import the files in it one by one"
+                    )
                 if first and (utf16 := _utf16(piece)):
                     return utf16
                 first = False
@@ -132,7 +141,8 @@ def _line_of(path: Path, offset: int) -> int:
     return lines
 
 
-def _open(path: Path, encoding: str) -> TextIO:
+def open_text(path: Path, encoding: str) -> TextIO:
+    """The file's text, its line ends as they are. Raises Refused."""
     try:
         return path.open(encoding=encoding, newline="")
     except OSError as error:
@@ -141,7 +151,7 @@ def _open(path: Path, encoding: str) -> TextIO:
 
 def _delimiters(path: Path, encoding: str) -> Sequence[str]:
     """The delimiters to try: the one that Excel's first line `sep=;` names, or all."""
-    with _open(path, encoding) as file:
+    with open_text(path, encoding) as file:
         try:
             said = _SEPARATOR_LINE.match(file.readline(10))
         except UnicodeError:
@@ -152,7 +162,7 @@ def _delimiters(path: Path, encoding: str) -> Sequence[str]:
 def _sample(path: Path, encoding: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], Refused | None]:
     """The first rows as this delimiter cuts them, and the error that ended them."""
     rows: list[tuple[int, list[str]]] = []
-    with _open(path, encoding) as file:
+    with open_text(path, encoding) as file:
         try:
             for line, cells in _records(path, file, delimiter):
                 if any(cells):

@@ -48,11 +48,27 @@ class Stored:
     kept_out: frozenset[str]
     """Suppressed, or gone from the list by their own will: nothing of their row was kept."""
 
+    def together(self, other: "Stored") -> "Stored":
+        """Both, of different people."""
+        return Stored(
+            self.created | other.created,
+            self.updated | other.updated,
+            self.unchanged | other.unchanged,
+            self.kept_out | other.kept_out,
+        )
+
 
 def store(
-    session: Session, people: Mapping[str, Person], to: List, *, basis: Basis, source: str, wording: str
+    session: Session,
+    people: Mapping[str, Person],
+    to: List,
+    *,
+    basis: Basis,
+    source: str,
+    wording: str,
+    standing: Standing = Standing.confirmed,
 ) -> Stored:
-    """Create or update `people` (by address key) and subscribe them to the list. A few statements for any number.
+    """Create or update `people` (by address key) and bring them to `standing` on the list. A few statements in all.
 
     Raises Refused for an archived list.
     """
@@ -77,7 +93,7 @@ def store(
         session,
         list(ids.values()),
         to=to,
-        standing=Standing.confirmed,
+        standing=standing,
         basis=basis,
         source=source,
         wording=wording,

@@ -25,24 +25,35 @@ def suppress(session: Session, address: str, reason: Reason, scope: str = EVERYT
 
 
 def suppress_hash(session: Session, hashed: str, reason: Reason, scope: str = EVERYTHING, source: str = "") -> None:
-    """The same for an address of which only the hash (`Subscriber.address_hash`) is at hand.
+    """The same for an address of which only the hash (`Subscriber.address_hash`) is at hand."""
+    suppress_hashes(session, [hashed], reason, scope, source)
+
+
+def suppress_hashes(
+    session: Session, hashes: Collection[str], reason: Reason, scope: str = EVERYTHING, source: str = ""
+) -> None:
+    """The same for any number.
 
     What a person wants holds for the person: if the address was merged into another, for that one too. A hard bounce
     says something of its address alone.
     """
+    if not hashes:
+        return
     if reason != Reason.hard_bounce:
         other = aliased(Subscriber)
         person = select(Subscriber.address_hash).join(other, other.merged_into_id == Subscriber.id)
-        for theirs in session.scalars(person.where(other.address_hash == hashed)).all():
-            suppress_hash(session, theirs, reason, scope, source)
-    statement = insert(session, Suppression).values(address_hash=hashed, scope=scope, reason=reason, source=source)
+        theirs = set(session.scalars(person.where(among(session, other.address_hash, list(hashes)))))
+        suppress_hashes(session, theirs, reason, scope, source)
+    statement = insert(session, Suppression)
     new = statement.excluded
     session.execute(
         statement.on_conflict_do_update(
             index_elements=[Suppression.address_hash, Suppression.scope],
             set_={"reason": new.reason, "source": new.source, "at": new.at},
             where=_weight(new.reason) > _weight(Suppression.reason),
-        )
+        ),
+        # in one order for all, so that no two wait for each other
+        [{"address_hash": one, "scope": scope, "reason": reason, "source": source} for one in sorted(hashes)],
     )
 
 

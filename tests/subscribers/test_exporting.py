@@ -13,13 +13,14 @@ from sqlalchemy import delete, select
 from config.database import reading, transaction
 from config.errors import Unknown
 from subscribers import fields
-from subscribers.columns import cell, column_for, meaning_of, plain
+from subscribers.columns import cell, column_for, plain
 from subscribers.consent import record
 from subscribers.exporting import export
 from subscribers.importing import import_file
 from subscribers.lists import create_list, find_list
 from subscribers.models import Basis, ConsentEvent, Reason, Standing, Subscriber, Subscription
 from subscribers.people import unsubscribe_address
+from subscribers.sources.meanings import meanings_of
 from subscribers.suppression import suppress
 from tests.subscribers.people_for_tests import add
 
@@ -104,7 +105,8 @@ def test_no_cell_is_a_formula_and_none_is_lost(text: str) -> None:
 
 @given(NAME.map(str.strip).filter(bool))
 def test_an_attributes_column_means_the_attribute(name: str) -> None:
-    assert meaning_of(column_for(name), {}) == f"attributes.{name}"
+    (_, meaning) = meanings_of(["email", column_for(name)], {}, None, "people.csv")
+    assert (meaning.becomes, meaning.status) == (f"attributes.{name}", "")
 
 
 def test_of_a_list_those_go_out_who_may_get_its_mail(database: str) -> None:

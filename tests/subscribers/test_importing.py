@@ -202,10 +202,11 @@ def test_columns_are_mapped_by_hand(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "mapping", "kind", "said"),
     [
-        ("Courriel,x\n", {}, Refused, "no column is named email; there are: Courriel, x"),
+        ("Kanal,x\n", {}, Refused, "no column is named email; there are: Kanal, x"),
         ("email,x\n", {"y": "first_name"}, Unknown, "no column in people.csv named 'y'"),
         ("email,x\n", {"x": "firstname"}, Unknown, "did you mean 'first_name'"),
         ("email,E-Mail\n", {}, Refused, "the columns 'email' and 'E-Mail' would both be email"),
+        ("email,beat,beat\n", {}, Refused, "two columns are named 'beat'"),
         ("email,beat,attributes.beat\n", {}, Refused, "would both be attributes.beat"),
     ],
 )
