@@ -10,12 +10,17 @@ import mailer  # noqa: F401  (adds deliveries to what is held of a person)
 from cli import duplicates
 from cli import person as person_commands
 from cli.group import commands, example
-from cli.output import DONE, PARTLY, count, facts, progress, say, write_json
+from cli.importing import show_counts, show_file, show_statuses
+from cli.output import DONE, PARTLY, progress, say, write_json
 from config.database import reading, transaction
+from config.errors import Unknown
 from subscribers import history, people, suppression
 from subscribers.exporting import export as export_people
-from subscribers.importing import import_file, rejected_path
+from subscribers.importing import import_people, rejected_path
 from subscribers.models import Basis, Reason
+from subscribers.sources.opening import open_people
+from subscribers.sources.preview import preview, statuses
+from subscribers.sources.statuses import MEANINGS
 
 app = commands()
 BY_HAND = "broadside command"
@@ -27,12 +32,13 @@ Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's em
 @app.command(
     "import",
     epilog=example(
-        "broadside subscribers import a.csv --list press --basis consent --source form",
-        "broadside subscribers import b.csv --list members --basis membership \\\n  --source CRM --map Courriel=email",
+        "broadside subscribers import a.csv --list press --basis consent \\\n  --source form --dry-run",
+        "broadside subscribers import b.csv --list members --basis membership \\\n"
+        "  --source CRM --map Beruf=role --status Lapsed=unsubscribed",
     ),
 )
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file, with a header, in any usual encoding.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV of any program, vCards, or a list of addresses.")],
     list_name: Annotated[str, typer.Option("--list", metavar="NAME", help="The list they go on.")],
     basis: Annotated[Basis, typer.Option(metavar="BASIS", help="consent, legitimate-interest or membership.")],
     source: Annotated[str, typer.Option(help="Where their data comes from; kept with the consent.")],
@@ -42,44 +48,60 @@ def import_(
             "--map", metavar="COLUMN=FIELD", help="What a column means; again for more. COLUMN= leaves it out."
         ),
     ] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD=STATUS", help=f"What a word of a status column means: {', '.join(MEANINGS)}."),
+    ] = None,
+    everybody: Annotated[
+        str, typer.Option(metavar="STATUS", help="How all in the file stand, whatever its name says.")
+    ] = "",
     wording: Annotated[str, typer.Option(help="What people were shown when they agreed.")] = "",
     encoding: Annotated[str, typer.Option(help="The file's encoding, where the guess is wrong.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how the file is understood and what would happen; write nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Put the people in a file on a list. It may be broken off and run again.
+    """Put the people in a file on a list, those who had left as left. It may be broken off and run again.
 
-    Columns: email, first_name, last_name, languages, country, time_zone, role, organisation, topics; any other is an
-    attribute of that name. Nobody who unsubscribed or is suppressed comes back. Rows that cannot be used are written
-    to FILE.rejected.csv with the reason, and the exit status is then 3.
+    Columns are known by their names in many languages and programs; any other is an attribute of that name. Nobody
+    who unsubscribed or is suppressed comes back, and where the file says so, they are recorded so. Rows that cannot be
+    used are written to FILE.rejected.csv with the reason, and the exit status is then 3.
     """
+    words = dict(_pair(text, "--status", "WORD=STATUS, as in --status Lapsed=unsubscribed") for text in status or [])
+    for word in filter(None, (everybody, *words.values())):
+        if word not in MEANINGS:
+            raise Unknown("status", word, MEANINGS)
+    people_in = open_people(
+        file,
+        mapping=dict(_pair(text, "--map", "COLUMN=FIELD, as in --map Courriel=email") for text in mapping or []),
+        encoding=encoding,
+        statuses=words,
+        everybody=everybody,
+    )
+    seen = preview(people_in) if dry_run else {}
+    if dry_run and not as_json:
+        show_file(seen)
     with progress("importing", quiet=as_json) as show:
-        counts = import_file(
-            file,
-            list_name,
-            basis,
-            source,
-            wording=wording,
-            mapping=dict(map(_pair, mapping or [])),
-            encoding=encoding,
-            progress=show,
-        )
+        counts = import_people(people_in, list_name, basis, source, wording=wording, dry_run=dry_run, progress=show)
+    understood = statuses(people_in)
     if as_json:
-        write_json(dict(counts))
+        write_json({**counts, "statuses": understood, **({"dry_run": True, **seen} if dry_run else {})})
     else:
-        say(f"{count(counts['read'], 'row')} read from {file.name} for the list {list_name}")
-        facts({name.replace("_", " "): f"{number:,}" for name, number in counts.items() if name != "read"}, right=True)
-        if counts["kept_out"]:
-            say("kept out: they unsubscribed or are suppressed, and a file does not bring them back")
-        if counts["rejected"]:
+        show_statuses(understood)
+        show_counts(counts, people_in, list_name, dry_run=dry_run)
+        if dry_run:
+            say("nothing was written", "green")
+        elif counts["rejected"]:
             say(f"rejected: see {rejected_path(file)} for the reasons; correct that file and import it", "yellow")
     raise typer.Exit(PARTLY if counts["rejected"] else DONE)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    column, equals, field = text.rpartition("=")
-    if not equals or not column:
-        raise typer.BadParameter(f"{text!r}: write COLUMN=FIELD, as in --map Courriel=email", param_hint="--map")
-    return column, field
+def _pair(text: str, option: str, form: str) -> tuple[str, str]:
+    left, equals, right = text.rpartition("=")
+    if not equals or not (left or option == "--status"):
+        raise typer.BadParameter(f"{text!r}: write {form}", param_hint=option)
+    return left, right
 
 
 @app.command(

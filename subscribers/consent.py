@@ -72,9 +72,9 @@ def record(
             new.append(subscriber_id)
         elif imported and _answered_otherwise(now.standing, now.basis, standing, basis):
             kept_out.append(subscriber_id)
-        elif imported and standing == Standing.pending:
-            unchanged.append(subscriber_id)
-        elif (now.standing, now.basis) == (standing, basis) and (imported or standing != Standing.confirmed):
+        elif (imported and standing == Standing.pending) or (
+            (now.standing, now.basis) == (standing, basis) and (imported or standing != Standing.confirmed)
+        ):
             unchanged.append(subscriber_id)
         else:
             moved.append(subscriber_id)
@@ -112,7 +112,9 @@ def record(
 
 def _answered_otherwise(now: Standing, held: Basis, standing: Standing, basis: Basis) -> bool:
     """True where a person's own word, or their silence when asked, weighs more than what a file says."""
-    return now == Standing.unsubscribed or (now == Standing.pending and standing == Standing.confirmed and held == basis)
+    return now == Standing.unsubscribed or (
+        now == Standing.pending and standing == Standing.confirmed and held == basis
+    )
 
 
 def subscribe(

@@ -12,7 +12,8 @@ from typing import Any
 
 from babel import Locale
 
-from config.errors import Refused, Unknown
+from config.errors import Refused
+from subscribers import locales
 from subscribers.models import Role
 
 ATTRIBUTE = "attributes."
@@ -46,9 +47,11 @@ def _time_zones() -> dict[str, str]:
 
 @lru_cache(maxsize=4096)
 def language(text: str) -> str:
-    """The BCP 47 tag as it is usually written: `FR_be` is `fr-BE`."""
+    """The BCP 47 tag as it is usually written: `FR_be` is `fr-BE`, and so are names: `français` is `fr`."""
     found = _TAG.match(text.strip().replace("_", "-").lower())
     if not found or found["language"] not in _languages():
+        if named := locales.language_named(text):
+            return named
         raise Refused(f"{text[:40]!r} is not a language; write its code, as in fr or pt-BR")
     script, region = found["script"] or "", found["region"] or ""
     return "-".join(part for part in (found["language"], script.title(), region.upper()) if part) + found["variants"]
@@ -56,9 +59,11 @@ def language(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def country(text: str) -> str:
-    """The ISO 3166-1 alpha-2 code in capitals."""
+    """The ISO 3166-1 alpha-2 code in capitals, also of a country's name: `Belgique` is `BE`."""
     code = text.strip().upper()
     code = EU_CODES.get(code, code)
+    if code not in countries():
+        code = locales.country_named(text) or code
     if code not in countries():
         raise Refused(f"{text[:40]!r} is not a country; write its two-letter code, as in BE")
     return code
@@ -119,15 +124,6 @@ FIELDS: Mapping[str, Callable[[str], Any]] = {
 def field_of(column: str) -> str | None:
     """The field that a column's name means, however it is spelt (`First Name`, `E-Mail`), or None."""
     return _spelt().get(_squeezed(column))
-
-
-def target(name: str) -> str:
-    """The field named as the target of a mapping, or `attributes.x` as it is. Raises Unknown with the nearest."""
-    if name.startswith(ATTRIBUTE) and len(name) > len(ATTRIBUTE):
-        return name
-    if name != "email" and name not in FIELDS:
-        raise Unknown("field", name, ["email", *FIELDS])
-    return name
 
 
 def _squeezed(name: str) -> str:

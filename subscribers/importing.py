@@ -87,7 +87,7 @@ def import_people(
     counts = Counts(
         read=total, created=0, updated=0, unchanged=0, rejected=0, kept_out=0, pending=0, unsubscribed=0, suppressed=0
     )
-    told = {"basis": basis, "source": source.strip(), "wording": wording}
+    source = source.strip()
 
     def write(people: dict[str, Person]) -> None:
         if not people:
@@ -96,9 +96,9 @@ def import_people(
         stay = {key: person for key, person in people.items() if not person.said} if left else people
         with (rehearsal if dry_run else transaction)() as session:
             to = find_list(session, list_name)
-            done = store(session, stay, to, **told)
+            done = store(session, stay, to, basis=basis, source=source, wording=wording)
             if left:
-                gone = record_left(session, left, to, **told)
+                gone = record_left(session, left, to, basis=basis, source=source, wording=wording)
                 counts["pending"] += len(gone.stored.created)
                 counts["unsubscribed"] += len(gone.unsubscribed)
                 counts["suppressed"] += len(gone.suppressed)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.keys import address_hash
@@ -18,7 +18,7 @@ from subscribers.columns import Person
 from subscribers.models import Basis, List, Reason, Standing, Subscriber
 from subscribers.sources.statuses import Said
 from subscribers.storing import Stored, store
-from subscribers.suppression import suppress_hashes, suppressed_among
+from subscribers.suppression import suppress_hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +66,13 @@ def _unsubscribe(session: Session, people: Mapping[str, Person], to: List, *, ba
     Of those who are suppressed and unknown nothing may be kept but the hash: they are suppressed for the list's
     purpose too, so that they stay out should the other suppression be lifted.
     """
-    hashes = {key: address_hash(key) for key in people}
-    held = suppressed_among(session, hashes.values(), to.purpose)
-    store(
-        session,
-        {key: person for key, person in people.items() if hashes[key] not in held},
-        to,
-        basis=basis,
-        source=source,
-        wording="",
-        standing=Standing.unsubscribed,
-    )
-    keys = [key for key in people if hashes[key] in held]
+    done = store(session, people, to, basis=basis, source=source, wording="", standing=Standing.unsubscribed)
     known = {
-        row.email_key: row.id
+        row.email_key: row.person
         for row in session.execute(
-            select(Subscriber.email_key, Subscriber.id).where(bulk.among(session, Subscriber.email_key, keys))
+            select(Subscriber.email_key, func.coalesce(Subscriber.merged_into_id, Subscriber.id).label("person")).where(
+                bulk.among(session, Subscriber.email_key, list(done.kept_out))
+            )
         )
     }
     consent.record(
@@ -93,5 +84,5 @@ def _unsubscribe(session: Session, people: Mapping[str, Person], to: List, *, ba
         source=source,
         imported=True,
     )
-    unknown = [hashes[key] for key in keys if key not in known]
+    unknown = [address_hash(key) for key in done.kept_out if key not in known]
     suppress_hashes(session, unknown, Reason.objection, to.purpose, source)

@@ -53,7 +53,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_holds_every_file_that_is_no_program(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
-    for folder in ("templates", "migrations", "cli/demo_content", "web/static"):
+    for folder in ("templates", "migrations", "cli/demo_content", "web/static", "subscribers/sources"):
         files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         assert files
         assert {path.relative_to(ROOT).as_posix() for path in files} <= packed

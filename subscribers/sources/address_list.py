@@ -1,4 +1,4 @@
-"""Addresses without a header: one a line, or as a mail program writes them, with names: `Jane Doe <jane@example.org>`."""
+"""Addresses without a header: one a line, or as mail programs write them, `Jane Doe <jane@example.org>`."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,9 @@ class AddressTable(Table):
                 while line := file.readline(RECORD_LIMIT + 1):
                     number += 1
                     if len(line) > RECORD_LIMIT or "\0" in line:
-                        raise Refused(f"{self.path.name}: line {number} is no line of text; save the file as UTF-8 text")
+                        raise Refused(
+                            f"{self.path.name}: line {number} is no line of text; save the file as UTF-8 text"
+                        )
                     yield from ((number, [address, name]) for address, name in addresses_in(line))
             except UnicodeError:
                 raise Refused(

@@ -102,9 +102,13 @@ def _mapped(place: int, name: str, target: str) -> Meaning:
         return Meaning(place, name, LEFT_OUT, status="word")
     if target in KINDS:
         return Meaning(place, name, LEFT_OUT, status=target)
-    if target and target != NAME and target != "email" and target not in FIELDS and not target.startswith(ATTRIBUTE):
-        raise Unknown("field", target, ["email", NAME, *FIELDS, STATUS, *KINDS[2:]])
-    return Meaning(place, name, fields.target(target) if target not in {LEFT_OUT, NAME} else target)
+    if (
+        target in {LEFT_OUT, NAME, "email"}
+        or target in FIELDS
+        or (target.startswith(ATTRIBUTE) and target != ATTRIBUTE)
+    ):
+        return Meaning(place, name, target)
+    raise Unknown("field", target, ["email", NAME, *FIELDS, STATUS, *KINDS[2:]])
 
 
 def _names_in_parts(found: list[Meaning]) -> list[Meaning]:

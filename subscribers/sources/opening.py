@@ -65,5 +65,3 @@ def _table(path: Path, mapping: Mapping[str, str], encoding: str) -> Table:
     if is_address_list(table.columns):
         return open_address_list(path, table.encoding)
     return table
-
-

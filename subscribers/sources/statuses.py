@@ -159,7 +159,7 @@ class Statuses:
         found = self.everybody
         for place, column in self.columns:
             if said := column.said(cells[place] if place < len(cells) else ""):
-                found = said.and_said(found)
+                found = found.and_said(said) if found else said
         return found
 
     def notice(self, cells: Sequence[str]) -> None:
@@ -209,7 +209,9 @@ def status_of(said: Said | None) -> str:
     """The key of MEANINGS that says the same."""
     if said is None:
         return "confirmed"
-    return next(name for name, one in MEANINGS.items() if one and (one.standing, one.reason) == (said.standing, said.reason))
+    return next(
+        name for name, one in MEANINGS.items() if one and (one.standing, one.reason) == (said.standing, said.reason)
+    )
 
 
 def file_name_says(path: Path) -> Said | None:

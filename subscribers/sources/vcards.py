@@ -12,7 +12,18 @@ from config.errors import Refused
 from subscribers.reading import Table, guess_encoding, open_text
 from subscribers.sources.table import Tool
 
-COLUMNS = ("email", "first_name", "last_name", "name", "organisation", "country", "language", "title", "categories", "note")
+COLUMNS = (
+    "email",
+    "first_name",
+    "last_name",
+    "name",
+    "organisation",
+    "country",
+    "language",
+    "title",
+    "categories",
+    "note",
+)
 ADDRESS_BOOK = Tool("an address book", (), frozenset())
 _START = b"BEGIN:VCARD"
 
@@ -33,7 +44,8 @@ class CardTable(Table):
             except (ParseError, StopIteration, ValueError, LookupError) as error:
                 reason = str(error).splitlines()[0] if str(error) else "not readable"
                 raise Refused(
-                    f"{self.path.name}: the card that begins on line {line} is broken ({reason[:120]}); mend or delete it"
+                    f"{self.path.name}: the card that begins on line {line} is broken ({reason[:120]});"
+                    " mend or delete it"
                 ) from None
             yield line, _row(card)
 

@@ -42,6 +42,7 @@ def rows(said: Said) -> list[dict[str, str]]:
 def test_import_counts_and_is_run_again_without_harm(press: Path) -> None:
     assert put(press, PEOPLE, "--json").json == {
         "read": 3, "created": 0, "updated": 0, "unchanged": 3, "rejected": 0, "kept_out": 0,
+        "pending": 0, "unsubscribed": 0, "suppressed": 0, "statuses": [],
     }  # fmt: skip
     said = put(press, PEOPLE.replace("Anna", "Anne"))
     assert "3 rows read" in said.out

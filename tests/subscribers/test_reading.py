@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from config.errors import Refused
-from subscribers.sources.meanings import understood
 from subscribers.reading import _MULTIBYTE, DELIMITERS, RECORD_LIMIT, Table, open_table
+from subscribers.sources.meanings import understood
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "windows-1252"]
 

@@ -41,7 +41,7 @@ def nested(depth: int) -> dict[str, Any]:
         ({"field": "created_at", "after": "yesterday"}, "'yesterday' is no date"),
         ({"field": "created_at", "after": "2026-01-01T10:00"}, "is no date; write 2026-05-01 or"),
         ({"field": "role", "is": "jurnalist"}, "'jurnalist' is not a role; there are: journalist"),
-        ({"field": "country", "in": ["BE", "Belgium"]}, "'Belgium' is not a country"),
+        ({"field": "country", "in": ["BE", "Ruritania"]}, "'Ruritania' is not a country"),
         ({"attribute": "beat", "before": "2026-01-01"}, "are for created_at"),
         ({"attribute": 'be"at', "is": "x"}, "quotation mark"),
         ({"attribute": "beat", "over": "5"}, "at over: write a number"),
