@@ -12,8 +12,9 @@ from itertools import groupby
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from config import bulk
 from config.keys import address_hash
-from subscribers import bulk, consent
+from subscribers import consent
 from subscribers.columns import Person
 from subscribers.models import Basis, List, Reason, Standing, Subscriber
 from subscribers.sources.statuses import Said
