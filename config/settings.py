@@ -21,7 +21,7 @@ LONGEST_SOCKET_PATH = 100
 
 
 class RelayUrl:
-    """One SMTP server: `smtp://user:pass@host:port`, `smtps://...`, `?tls=starttls|none`.
+    """One SMTP server: `smtp://user:pass@host:port`, `smtps://...`, `?tls=starttls|none`, `?per_second=10`.
 
     Without `?tls=`, smtp:// takes STARTTLS where the server offers it, and smtps:// is TLS from the first byte.
     """
@@ -34,10 +34,11 @@ class RelayUrl:
             raise ValueError("the port is not a number between 1 and 65535") from None
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError("write it as smtp://host:port or smtps://user:password@host:port")
-        query = parse_qs(parts.query)
+        query = parse_qs(parts.query, keep_blank_values=True)
         self.tls: str | None = query.pop("tls", [None])[0]
+        self.per_second = _rate(query.pop("per_second", [None])[0])
         if query:
-            raise ValueError(f"unknown option {next(iter(query))!r}; there is only ?tls=starttls|none")
+            raise ValueError(f"unknown option {next(iter(query))!r}; there are ?tls=starttls|none and ?per_second=10")
         if parts.scheme == "smtps":
             if self.tls is not None:
                 raise ValueError("?tls= does not go with smtps://, which is TLS from the first byte")
@@ -72,6 +73,19 @@ class RelayUrl:
 
     def __repr__(self) -> str:
         return f"RelayUrl({self.name})"
+
+
+def _rate(value: str | None) -> float | None:
+    """Messages a second; None: as many as it takes."""
+    if value is None:
+        return None
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = 0.0
+    if not 0.001 <= rate <= 1_000_000:
+        raise ValueError("?per_second= takes a number of messages, such as 10 or 0.5")
+    return rate
 
 
 def _relays(value: object) -> object:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from config.database import database_time, in_seconds
 from config.log import scrub
 from config.settings import RelayUrl, settings
+from mailer import rates
 from mailer.models import Relay
 
 LONGEST_DOWN = 300.0
@@ -38,7 +39,10 @@ class Limit:
 
 
 def pick(session: Session, turn: int) -> Route | Relay:
-    """A relay that is not down, taking turns; where all are down, the one that is tried again first."""
+    """A relay that is not down, taking turns among those that may get mail just now.
+
+    Where all are down, the one that is tried again first.
+    """
     rows = {relay.name: relay for relay in session.scalars(select(Relay))}
     configured: list[tuple[Relay, RelayUrl]] = []
     for url in settings().relays:
@@ -54,8 +58,14 @@ def pick(session: Session, turn: int) -> Route | Relay:
         if relay.down_until is None or relay.down_until <= now
     ]
     if up:
-        return up[turn % len(up)]
+        free = [route for route in up if not rates.spent(route.url)] or up
+        return free[turn % len(free)]
     return min((relay for relay, _ in configured), key=lambda relay: relay.down_until or now)
+
+
+def all_spent() -> bool:
+    """Whether no relay may get mail just now, for its limit of messages a second."""
+    return all(rates.spent(url) for url in settings().relays)
 
 
 def mark_down(session: Session, relay_id: int, error: str) -> Relay:

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from config.database import reading, transaction
-from config.settings import settings
-from mailer import control, relays
+from config.settings import RelayUrl, settings
+from mailer import control, rates, relays
 from mailer.ledger import claims, recovery
 from mailer.ledger.claims import Claim, Due
 from mailer.ledger.outcomes import Outcome, outcomes_of, record
@@ -41,10 +41,14 @@ class Turn:
     """One claim being worked on: the flight recorder's journal, and the watch over lease, pause and time."""
 
     claim: Claim
-    relay: str
+    relay: RelayUrl
     urgent: bool
     began: float = field(default_factory=time.monotonic)
     stopped: bool = False
+    answered: bool = False
+    """The relay was reached."""
+    spent: bool = False
+    """The relay may get no more for a while."""
     broken: str = ""
     failed: list[Outcome] = field(default_factory=list)
     """Deliveries whose message cannot be made; `broken` says why if it may be so for everybody."""
@@ -62,9 +66,10 @@ class Turn:
 
     def replied(self, key: int, code: int, text: str) -> None:
         self.claim.recorder.replied(key, code, text)
+        self.answered = True
         if text.startswith(TOO_LARGE):
             self.broken = (
-                f"relay {self.relay} takes no message of this size: {code} {text}; raise its limit or set another"
+                f"relay {self.relay.name} takes no message of this size: {code} {text}; raise its limit or set another"
                 " relay, retry what failed and resume, or cancel and send a smaller one"
             )
 
@@ -89,15 +94,18 @@ class Turn:
 def send_batch(mailing_id: int, number: int) -> bool:
     """Send one batch, as far as it comes in a turn. True if some of it is left and may be claimed again at once.
 
-    A batch that is not open is no error: the queue is only a hint.
+    A batch that is not open is no error: the queue is only a hint. Nor is a relay that may get no more for a while:
+    nobody sleeps for it, and when the queue is empty housekeeping hints again.
     """
     recovery.recover_host()
+    if relays.all_spent():
+        return False
     claim = claims.claim_batch(mailing_id, number)
     if claim is None:
         _finish(mailing_id)
         return False
     try:
-        outcomes, relay_id = _send(claim)
+        outcomes, relay_id, spent = _send(claim)
         with transaction() as session:
             held = record(session, mailing_id, number, claim.number, outcomes, relay_id=relay_id)
         if not held:
@@ -111,7 +119,7 @@ def send_batch(mailing_id: int, number: int) -> bool:
     left = any(due.seq not in done for due in claim.due)
     if not left:
         _finish(mailing_id)
-    return left
+    return left and not spent
 
 
 def _finish(mailing_id: int) -> None:
@@ -119,7 +127,8 @@ def _finish(mailing_id: int) -> None:
         control.finish(session, mailing_id)
 
 
-def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
+def _send(claim: Claim) -> tuple[list[Outcome], int | None, bool]:
+    """Outcomes, the relay's id where one was chosen, and whether its limit of messages a second ended the turn."""
     with transaction() as session:
         mailing = session.get_one(Mailing, claim.mailing_id)
         route = relays.pick(session, claim.batch)
@@ -127,12 +136,16 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
     plans = {edition_id: plan_of(edition_id) for edition_id in {due.edition_id for due in claim.due}}
     if not isinstance(route, Route):
         reason = f"no relay takes mail now: {route.last_error}"
-        return [
-            Outcome(due.seq, State.deferred, reason=reason, was_attempted=False, retry_at=route.down_until)
-            for due in claim.due
-        ], None
+        return (
+            [
+                Outcome(due.seq, State.deferred, reason=reason, was_attempted=False, retry_at=route.down_until)
+                for due in claim.due
+            ],
+            None,
+            False,
+        )
     claim.recorder.relay(route.id)
-    turn = Turn(claim, route.url.name, mailing.urgent)
+    turn = Turn(claim, route.url, mailing.urgent)
     fleet = _fleet(route)
     result = fleet.run(_envelopes(turn, plans, stamps), turn, turn.may_go_on)
     outcomes = outcomes_of(claim.recorder.evidence()) + turn.failed
@@ -141,14 +154,14 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None]:
     else:
         if turn.may_go_on():
             outcomes += [_broken(claim.due[key]) for key in result.not_begun]
-        if route.failed_before or fleet.size_limit != route.size_limit:
+        if turn.answered and (route.failed_before or fleet.size_limit != route.size_limit):
             with transaction() as session:
                 relays.mark_up(session, route.id)
                 relays.note_size(session, route, fleet.size_limit)
     if turn.broken:
         with transaction() as session:
             _pause(session, mailing, turn.broken)
-    return outcomes, route.id
+    return outcomes, route.id, turn.spent
 
 
 def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) -> list[Outcome]:
@@ -186,8 +199,12 @@ def _pause(session: Session, mailing: Mailing, reason: str) -> None:
 def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Iterator[Envelope]:
     """Assemble the claim's messages one by one, as the connections ask for them."""
     date, dated = formatdate(localtime=False), time.monotonic()
+    allowance = rates.allowance(turn.relay)
     for slot, due in enumerate(turn.claim.due):
         if turn.broken:
+            return
+        if not next(allowance, False):
+            turn.spent = True
             return
         if time.monotonic() - dated >= 1:
             date, dated = formatdate(localtime=False), time.monotonic()

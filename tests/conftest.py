@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from config import database as database_module
-from config import keys
+from config import keys, redis_connection
 from config.settings import settings
-from mailer.ledger import witness
 from mailer.sending import close_fleets
 from tests import servers
 
@@ -50,7 +49,7 @@ def forget() -> None:
     for engine in _engines():
         engine.dispose()
     close_fleets()
-    witness.close()
+    redis_connection.close()
     for cached in (settings, keys.signing_key, keys._suppression_key, database_module._engine_of):
         cached.cache_clear()
 

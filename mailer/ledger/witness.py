@@ -7,15 +7,14 @@ were sent already. Its claim counter is then lower than what its witnesses saw.
 import fcntl
 import os
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
-from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from config.database import reading
 from config.errors import Unavailable
+from config.redis_connection import redis
 from config.settings import settings
 from mailer.ledger.models import ClaimCounter
 
@@ -33,18 +32,6 @@ class LedgerWentBackError(Unavailable):
     """The database is older than what was sent from it."""
 
 
-@cache
-def _redis(_process: int, url: str) -> Redis:
-    return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=10)
-
-
-def close() -> None:
-    """Let go of Redis; the next question connects again."""
-    if _redis.cache_info().currsize:
-        _redis(os.getpid(), settings().redis).close()
-    _redis.cache_clear()
-
-
 def _file() -> Path:
     return settings().state_dir / "highest-claim"
 
@@ -52,7 +39,7 @@ def _file() -> Path:
 def seen() -> int:
     """The highest claim number that any witness within reach remembers; 0 where none does."""
     try:
-        in_redis = int(_redis(os.getpid(), settings().redis).get(KEY) or 0)
+        in_redis = int(redis().get(KEY) or 0)
     except RedisError as error:
         raise Unavailable(f"Redis does not answer ({type(error).__name__}); nothing is sent without it") from None
     try:
@@ -81,7 +68,7 @@ def ask() -> None:
 def note(number: int) -> None:
     """Remember a committed claim. Losing the file or Redis loses nothing: the next claim fills it again."""
     with suppress(RedisError):  # the next claim asks first and will say so
-        _redis(os.getpid(), settings().redis).eval(RAISE, 1, KEY, str(number))
+        redis().eval(RAISE, 1, KEY, str(number))
     file = os.open(_file(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -80,6 +80,15 @@ def test_relays_are_read_in_order_with_their_passwords_kept_out_of_sight(monkeyp
     assert "p@ss" not in repr(read_settings())
 
 
+def test_a_relay_may_be_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROADSIDE_SMTP_URL", "smtp://127.0.0.1?per_second=2.5&tls=none smtp://127.0.0.1:26")
+    assert [relay.per_second for relay in read_settings().relays] == [2.5, None]
+    for wrong in ("0", "-1", "many", "nan", "inf", ""):
+        monkeypatch.setenv("BROADSIDE_SMTP_URL", f"smtp://127.0.0.1?per_second={wrong}")
+        with pytest.raises(Refused, match=r"BROADSIDE_SMTP_URL: \?per_second= takes a number"):
+            read_settings()
+
+
 def test_a_postgresql_url_gets_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROADSIDE_DATABASE_URL", "postgresql://press:secret@db.example.org/press")
     assert read_settings().database == "postgresql+psycopg://press:secret@db.example.org/press"
