@@ -30,8 +30,9 @@ def in_words(error: BaseException) -> str | None:
         remedy = "has it memory and disk left?" if full else "is it running, and BROADSIDE_REDIS_URL right?"
         return f"Redis at {settings().redis_name} cannot be used: {reason}; {remedy}"
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
-        remedy = "; free some space there" if error.errno in _FULL else ""
-        return f"{error.filename or settings().state_dir}: {error.strerror}{remedy}"
+        # An error of writing, other than one of opening, does not know its file.
+        where = error.filename or f"a file (perhaps in {settings().state_dir}) cannot be written"
+        return f"{where}: {error.strerror}{'; free some space there' if error.errno in _FULL else ''}"
     return None
 
 

@@ -1,8 +1,8 @@
 """Import: a file of people onto a list. It may be broken off and run again; the second time changes nothing."""
 
 import csv
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TextIO, TypedDict
 
@@ -183,14 +183,26 @@ class _Rejects:
         if self._dry_run:
             return
         width = len(self._table.columns)
-        if self._file is None:
-            self._file = self._path.open("w", encoding="utf-8", newline="")
-            self._write([*self._table.columns, REASON])
-        self._write([*cells[:width], *[""] * (width - len(cells)), reason])
+        with self._told():
+            if self._file is None:
+                self._file = self._path.open("w", encoding="utf-8", newline="")
+                self._write([*self._table.columns, REASON])
+            self._write([*cells[:width], *[""] * (width - len(cells)), reason])
 
     def _write(self, cells: list[str]) -> None:
         csv.writer(self._file, delimiter=self._table.delimiter).writerow(cells)  # type: ignore[arg-type]
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with self._told():
+                self._file.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Refused(
+                f"{self._path} cannot be written: {error.strerror}; mend that and import again: who is on the list"
+                " already stays as they are"
+            ) from None

@@ -1,6 +1,7 @@
 """A small office for bad days: quick leases, a Redis of its own, and a log to read afterwards."""
 
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,23 +39,25 @@ def postgres(redis: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str, int], Path]]:
-    """Mount a disk of so many megabytes under a name."""
+def small_disk() -> Iterator[Callable[[int], Path]]:
+    """Mount a disk of so many megabytes, where PostgreSQL's user may reach it too."""
     mounted: list[Path] = []
 
-    def mount(name: str, megabytes: int) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
+    def mount(megabytes: int) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="broadside-disk-"))
         command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", str(folder)]
         if subprocess.run(command, capture_output=True, check=False).returncode:
+            folder.rmdir()
             pytest.skip("a small disk can only be mounted by root")
         mounted.append(folder)
+        folder.chmod(0o755)
         return folder
 
     yield mount
     forget()
     for folder in mounted:
         subprocess.run(["umount", "--lazy", folder], check=True)
+        folder.rmdir()
 
 
 def fill(folder: Path) -> Path:
