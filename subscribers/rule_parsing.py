@@ -23,13 +23,21 @@ PLAINLY = {
 _adapter: TypeAdapter[Rule] = TypeAdapter(Rule)
 
 
+class WrongRule(Refused):
+    """A rule that cannot be: `said` is what is wrong, without the place."""
+
+    def __init__(self, place: str, said: str) -> None:
+        super().__init__(f"segment rule, at {place}: {said}")
+        self.said = said
+
+
 def parse(tree: object) -> Rule:
-    """The rule that a JSON tree says. Raises Refused, naming the place as in `all[1].not.field`."""
+    """The rule that a JSON tree says. Raises WrongRule, naming the place as in `all[1].not.field`."""
     _measure(tree, 1, [0])
     try:
         return _adapter.validate_python(tree)
     except ValidationError as error:
-        raise Refused(_explain(error)) from None
+        raise _explain(error) from None
 
 
 def _measure(tree: object, depth: int, nodes: list[int]) -> None:
@@ -45,7 +53,7 @@ def _measure(tree: object, depth: int, nodes: list[int]) -> None:
         _measure(part, depth + 1, nodes)
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError) -> WrongRule:
     problem = error.errors(include_url=False)[0]
     place, model = _place(problem["loc"])
     match problem["type"]:
@@ -55,12 +63,12 @@ def _explain(error: ValidationError) -> str:
             said = _unknown_key(str(problem["loc"][-1]), model)
         case "literal_error":
             known = FieldRule.model_fields["field"].annotation.__args__  # type: ignore[union-attr]
-            said = f"there is no field {problem['input']!r}{_nearest(str(problem['input']), known)}"
+            said = f"there is no field {problem['input']!r}{nearest(str(problem['input']), known)}"
         case kind if kind in PLAINLY:
             said = PLAINLY[kind]
         case _:
             said = problem["msg"].removeprefix("Value error, ")
-    return f"segment rule, at {place}: {said}"
+    return WrongRule(place, said)
 
 
 def _no_kind(tree: object) -> str:
@@ -70,16 +78,17 @@ def _no_kind(tree: object) -> str:
     if not tree:
         return f"an empty rule; there are: {', '.join(known)}"
     name = str(next(iter(tree)))
-    return f"unknown rule {name!r}{_nearest(name, known)}"
+    return f"unknown rule {name!r}{nearest(name, known)}"
 
 
 def _unknown_key(key: str, model: type[Node] | None) -> str:
     if key in KINDS or key in registered_names():
         return f"{key!r} is a rule of its own; put it beside the other in an 'all'"
-    return f"unknown key {key!r}{_nearest(key, _keys(model))}"
+    return f"unknown key {key!r}{nearest(key, _keys(model))}"
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error's sentence: the nearest that there is, else all there are."""
     known = list(known)
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(known)}"

@@ -141,13 +141,38 @@ def test_segments_are_saved_and_counted(press: Path) -> None:
     broadside("subscribers", "suppress", "li@example.com")
     assert broadside("segment", "count", "south", "--json").json == {
         "segment": "south", "matching": 2, "reachable": 1,
+        "languages": {"fr": 1, "ar": 1}, "roles": {"journalist": 1, "other": 1},
     }  # fmt: skip
     assert "2 people, of whom 1 may" in broadside("segment", "count", "south").out
+
+
+def test_segments_are_written_as_text(press: Path) -> None:
+    text = "country in (BE, FR) and topic = streaming and not list = press"
+    assert text in broadside("segment", "save", "south", text).out
+    assert broadside("segment", "show", "south").out == text + "\n"
+    file = press / "south.txt"
+    file.write_text("# whom we mean in the south\nlanguage = ar\n  or country = BE\n")
+    broadside("segment", "save", "south", file)
+    [shown] = broadside("segment", "show", "--json").json["segments"]
+    assert shown == {
+        "name": "south", "text": "language = ar or country = BE", "rule": {"any": [{"language": "ar"}, {"country": "BE"}]},
+    }  # fmt: skip
+    assert "south" in broadside("segment", "show").out
+    assert "journalist" in broadside("segment", "count", "south").out
+    assert "column 14: 'an' cannot stand here; did you mean 'and'?" in broadside(
+        "segment", "save", "south", "country = BE an topic = x", status=1
+    ).err  # fmt: skip
+    file.write_text("\n\ncontry = BE\n")
+    assert "south.txt: segment rule, line 3, column 1: unknown 'contry'; did you mean 'country'?" in broadside(
+        "segment", "save", "south", file, status=1
+    ).err  # fmt: skip
+    assert "cannot be read" in broadside("segment", "save", "south", press / "none.json", status=1).err
 
 
 def test_segments_know_of_mailings(tmp_path: Path) -> None:
     """In a process that has loaded nothing of mailings by itself."""
     (tmp_path / "rule.json").write_text('{"received": "value-gap"}')
+    assert "no mailing named" in program("segment", "save", "x", "received = value-gap", folder=tmp_path).err
     said = program("segment", "save", "had-it", "rule.json", folder=tmp_path)
     assert "no mailing named 'value-gap'" in said.err
 
