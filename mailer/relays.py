@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from config.database import database_time, in_seconds
+from config.database import database_time, in_seconds, transaction
 from config.log import scrub
 from config.settings import RelayUrl, settings
 from mailer import rates
@@ -64,8 +64,12 @@ def pick(session: Session, turn: int) -> Route | Relay:
 
 
 def all_spent() -> bool:
-    """Whether no relay may get mail just now, for its limit of messages a second."""
-    return all(rates.spent(url) for url in settings().relays)
+    """Whether every relay that is not down may get next to nothing just now, for its limit of messages a second."""
+    if all(url.per_second is None for url in settings().relays):
+        return False
+    with transaction() as session:
+        route = pick(session, 0)
+    return isinstance(route, Route) and rates.spent(route.url)
 
 
 def mark_down(session: Session, relay_id: int, error: str) -> Relay:

@@ -13,7 +13,7 @@ from config.database import reading, transaction
 from config.settings import settings
 from mailer import control, rates
 from mailer.freeze import freeze
-from mailer.ledger.models import Batch
+from mailer.ledger.models import Batch, ClaimCounter
 from mailer.sending import send_batch
 from tests.press import mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
@@ -98,3 +98,21 @@ def test_a_relay_that_may_get_more_takes_over(
         work()
         assert (len(slow.messages), len(fast.messages)) == (0, 60)
     assert mailing_state(mailing_id) == "finished"
+
+
+def test_nothing_is_claimed_for_a_relay_that_may_get_nothing_while_the_other_is_down(
+    redis: Redis, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.close()
+    open_office(30)
+    with Receiver() as slow:
+        urls = f"smtp://127.0.0.1:{free_port()}?tls=none smtp://127.0.0.1:{slow.port}?tls=none&per_second=0.01"
+        set_up(monkeypatch, smtp_url=urls, public_url="https://press.example.org", batch_size=25)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        freeze(mailing_id)
+        assert send_batch(mailing_id, 2), "given back, as another relay is up"
+        for _ in range(5):
+            assert not send_batch(mailing_id, 1)
+    with reading() as session:
+        assert session.scalar(select(ClaimCounter.value)) == 1
+    assert states(mailing_id) == {"queued": 30}
