@@ -11,14 +11,12 @@ from config.bulk import insert
 from mailer.events import revision_of
 from mailer.house import House, load_house
 from mailer.models import Draft, Edition, Mailing, MailingEdition, MailingMedia, Media
+from mailer.pictures import name_for
 from mailer.plan.compiled import CompiledEdition, MediaRef
 from mailer.render.compile import Compilation, compile_with_usage, picture_reference
 from mailer.render.event import Revision
 from mailer.render.snippets import ByLanguage
 from mailer.snippets import load_snippets
-
-SHOWN = {"image/png", "image/jpeg", "image/gif"}
-"""The pictures that every mail program shows."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Materials:
 
     house: House
     pictures: Mapping[str, MediaRef]
-    """By the names that the text uses; an attached picture may be shown too."""
+    """By the names that the text uses."""
     attachments: tuple[MediaRef, ...]
     snippets: Mapping[str, ByLanguage]
     revision: Revision
@@ -42,7 +40,7 @@ def drafts_of(session: Session, mailing: Mailing) -> list[Draft]:
 def materials_of(session: Session, mailing: Mailing) -> Materials:
     """The house style, the snippets and the files of a mailing; no file's bytes are read."""
     rows = session.execute(
-        select(MailingMedia.filename, MailingMedia.media_hash, MailingMedia.attached, Media.content_type)
+        select(MailingMedia, Media.content_type)
         .join(Media, Media.hash == MailingMedia.media_hash)
         .where(MailingMedia.mailing_id == mailing.id)
         .order_by(MailingMedia.filename)
@@ -50,14 +48,16 @@ def materials_of(session: Session, mailing: Mailing) -> Materials:
     return Materials(
         load_house(session, mailing.organisation_id),
         {
-            filename: picture_reference(content_hash, content_type, filename)
-            for filename, content_hash, _, content_type in rows
-            if content_type in SHOWN
+            file.filename: picture_reference(
+                file.media_hash, content_type, name_for(file.filename, content_type), file.width, file.height
+            )
+            for file, content_type in rows
+            if not file.attached
         },
         tuple(
-            MediaRef(hash=content_hash, content_type=content_type, filename=filename)
-            for filename, content_hash, attached, content_type in rows
-            if attached
+            MediaRef(hash=file.media_hash, content_type=content_type, filename=file.filename)
+            for file, content_type in rows
+            if file.attached
         ),
         load_snippets(session),
         revision_of(session, mailing),

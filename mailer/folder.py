@@ -1,15 +1,12 @@
 """A mailing as a folder of texts and files, made into rows: again and again until it is sent."""
 
 import hashlib
-import io
 import mimetypes
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -19,18 +16,14 @@ from config.files import read_bytes
 from mailer.control import find_mailing
 from mailer.mailing_file import NAME, MailingFile, read_with_lines
 from mailer.models import Draft, Mailing, MailingMedia, MailingState, Media, Sender
+from mailer.pictures import ENDINGS, SOURCE_BYTES, make_ready, shown_width
 from mailer.plan.headers import split_mailbox
-from mailer.render.kinds import load_kind
-from mailer.text_file import read_text_file
+from mailer.render.kinds import Kind, load_kind
+from mailer.text_file import TextFile, read_text_file
 from subscribers.lists import find_list, short_name
 from subscribers.organisation import default_organisation
 from subscribers.segments import find_segment
 
-PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif"}
-"""Pillow's names for what every mail program shows."""
-ENDINGS = {".png", ".jpg", ".jpeg", ".gif"}
-PICTURE_BYTES = 1_000_000
-"""The most that one picture may have: it travels in every mail."""
 ATTACHED_BYTES = 10_000_000
 """The most that all attachments may have; many servers refuse mails much larger than this."""
 
@@ -41,6 +34,8 @@ class _File:
     content_type: str
     content: bytes
     attached: bool
+    width: int = 0
+    height: int = 0
 
     @property
     def hash(self) -> str:
@@ -73,7 +68,7 @@ def import_folder(session: Session, path: Path) -> Mailing:
     twice = next((language for language in languages if languages.count(language) > 1), None)
     if twice:
         raise Refused(f"{path}: two files hold the text in {twice}; remove one")
-    files = _files(path, described.attachments)
+    files = _attachments(path, described.attachments) + _pictures(path, kind, texts)
     unused = _names(path) - {NAME} - {file.name for file in files}
 
     organisation_id = _organisation(session, described.sender)
@@ -110,7 +105,14 @@ def import_folder(session: Session, path: Path) -> Mailing:
         keep = insert(session, Media).values(hash=file.hash, content_type=file.content_type, content=file.content)
         session.execute(keep.on_conflict_do_nothing())
         session.add(
-            MailingMedia(mailing_id=mailing.id, filename=file.name, media_hash=file.hash, attached=file.attached)
+            MailingMedia(
+                mailing_id=mailing.id,
+                filename=file.name,
+                attached=file.attached,
+                media_hash=file.hash,
+                width=file.width,
+                height=file.height,
+            )
         )
     session.flush()
     return mailing
@@ -145,17 +147,16 @@ def _organisation(session: Session, sender: str) -> int:
     return known or default_organisation(session).id
 
 
-def _files(folder: Path, attachments: tuple[str, ...]) -> list[_File]:
-    names = _names(folder)
-    for name in attachments:
-        if name not in names:
+def _attachments(folder: Path, names: tuple[str, ...]) -> list[_File]:
+    """The files to attach, as they are."""
+    files = []
+    for name in sorted(set(names)):
+        if name not in _names(folder):
             raise Refused(f"mailing.yaml: attachments: no file {name!r} in {folder.name}; add it to the folder")
-    pictures = {name for name in names if Path(name).suffix.lower() in ENDINGS}
-    files = [
-        _file(folder / name, picture=name in pictures, attached=name in attachments)
-        for name in sorted({*pictures, *attachments})
-    ]
-    attached = sum(len(file.content) for file in files if file.attached)
+        guessed, encoding = mimetypes.MimeTypes().guess_type(name)
+        content_type = guessed if guessed and not encoding else "application/octet-stream"
+        files.append(_File(name, content_type, _content(folder / name), attached=True))
+    attached = sum(len(file.content) for file in files)
     if attached > ATTACHED_BYTES:
         raise Refused(
             f"{folder.name}: the attachments have {attached:,} bytes and travel in every mail; at most "
@@ -164,33 +165,22 @@ def _files(folder: Path, attachments: tuple[str, ...]) -> list[_File]:
     return files
 
 
+def _pictures(folder: Path, kind: Kind, texts: list[TextFile]) -> list[_File]:
+    """The pictures, ready for the places where the texts show them."""
+    written = {text.language: (text.front, text.body) for text in texts}
+    files = []
+    for name in sorted(name for name in _names(folder) if Path(name).suffix.lower() in ENDINGS):
+        ready = make_ready(name, _content(folder / name), shown_width(kind, written, name))
+        files.append(_File(name, ready.content_type, ready.content, False, ready.width, ready.height))
+    return files
+
+
 def _names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")}
 
 
-def _file(path: Path, *, picture: bool, attached: bool) -> _File:
-    content = read_bytes(path, 2 * ATTACHED_BYTES)
+def _content(path: Path) -> bytes:
+    content = read_bytes(path, SOURCE_BYTES)
     if not content:
         raise Refused(f"{path.name}: the file is empty; save it again or take it out of the folder")
-    if picture:
-        return _File(path.name, _picture_type(path.name, content), content, attached)
-    guessed, encoding = mimetypes.MimeTypes().guess_type(path.name)
-    return _File(path.name, guessed if guessed and not encoding else "application/octet-stream", content, attached)
-
-
-def _picture_type(name: str, content: bytes) -> str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a decompression bomb is only a warning at first
-            with Image.open(io.BytesIO(content)) as picture:
-                form = picture.format or ""
-                picture.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError):
-        raise Refused(f"{name}: this is no picture, or a damaged one; save it again as PNG, JPEG or GIF") from None
-    if form not in PICTURES:
-        raise Refused(f"{name}: this is a {form} picture; mail programs show PNG, JPEG and GIF")
-    if len(content) > PICTURE_BYTES:
-        raise Refused(
-            f"{name}: has {len(content):,} bytes and travels in every mail; save it with at most {PICTURE_BYTES:,}"
-        )
-    return PICTURES[form]
+    return content

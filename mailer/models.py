@@ -200,6 +200,9 @@ class MailingMedia(Base):
 
     mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id", ondelete="CASCADE"), primary_key=True)
     filename: Mapped[str] = mapped_column(String(255), primary_key=True)
+    attached: Mapped[bool] = mapped_column(primary_key=True, default=False)
+    """True for an attachment, False for a picture shown in the text; one file may be both."""
     media_hash: Mapped[str] = mapped_column(ForeignKey("media.hash"))
-    attached: Mapped[bool] = mapped_column(default=False)
-    """True for an attachment, False for a picture shown in the text."""
+    width: Mapped[int] = mapped_column(default=0)
+    """Of a picture that is shown: its size in CSS pixels."""
+    height: Mapped[int] = mapped_column(default=0)

@@ -10,6 +10,8 @@ from mailer.findings import Level
 from mailer.render.front import texts_by_field
 
 _MEND = "correct it; docs/writing.md tells what may stand there"
+HEAVY = 2_000_000
+"""Octets of a message with its files that burden an inbox."""
 LARGE = 100_000
 """Bytes of a document from which some mail programs cut it off (Gmail at 102 KB)."""
 
@@ -102,4 +104,16 @@ def size(edition: Edition, dossier: Dossier) -> Found:
             edition.at(),
             f"the mail has up to {edition.proofs.size // 1000} KB; some mail programs cut it off at 100",
             "shorten the text, or put part of it on the website",
+        )
+
+
+@edition_rule(Level.warning)
+def heavy(edition: Edition, dossier: Dossier) -> Found:
+    """The mail with its pictures and attachments burdens an inbox."""
+    del dossier
+    if edition.octets > HEAVY:
+        yield (
+            edition.at(),
+            f"the mail has {edition.octets / 1_000_000:.1f} MB with its pictures and attachments",
+            "make them smaller, or put them on the website and link to them",
         )

@@ -70,6 +70,7 @@ class Picture:
 
     name: str
     alt: str
+    credit: str
     at: Where
 
 
@@ -118,7 +119,7 @@ class Edition:
             if described.markdown:
                 _Reading(self, at).read(text)
             elif described.picture:
-                self.pictures.append(Picture(text, self.front_text(path.rpartition(".")[0], "alt") or "-", at))
+                self.pictures.append(Picture(text, self._beside(path, "alt"), self._beside(path, "credit"), at))
             elif described.link:
                 self.links.append(Link(None, text.strip(), at))
             else:
@@ -150,6 +151,16 @@ class Edition:
             else:
                 value = value.get(step) if isinstance(value, Mapping) else None
         return "" if value is None or isinstance(value, (list, Mapping)) else str(value)
+
+    def _beside(self, path: str, name: str) -> str:
+        """The text of the field `name` beside a picture; what the kind has no field for, its template says."""
+        *group, _ = path.split(".")
+        fields = self.kind.front
+        for step in group:
+            if not step.isdecimal():
+                described = fields[step]
+                fields = described.items.fields if described.items else described.fields
+        return self.front_text(*group, name) if name in fields else "-"
 
     @cached_property
     def prose(self) -> list[Block]:
@@ -254,7 +265,8 @@ class _Reading:
                 case "image":
                     shown += 1
                     name = str(child.attrs.get("src", ""))
-                    self.edition.pictures.append(Picture(name, child.content, self._where(breaks)))
+                    credit = str(child.attrs.get("title", ""))
+                    self.edition.pictures.append(Picture(name, child.content, credit, self._where(breaks)))
                 case "html_inline" if _HTML_PICTURE.match(child.content):
                     shown += 1
                     self._html_pictures(child.content, breaks)
@@ -274,9 +286,10 @@ class _Reading:
 
     def _html_pictures(self, content: str, lines: int) -> None:
         for found in _HTML_PICTURE.finditer(content):
-            name, alt = (re.search(_ATTRIBUTE.format(key), found["attributes"]) for key in ("src", "alt"))
+            keys = (re.search(_ATTRIBUTE.format(key), found["attributes"]) for key in ("src", "alt", "title"))
+            name, alt, credit = (key[1] if key else "" for key in keys)
             at = self._where(lines + content.count("\n", 0, found.start()))
-            self.edition.pictures.append(Picture(name[1] if name else "", alt[1] if alt else "", at))
+            self.edition.pictures.append(Picture(name, alt, credit, at))
 
 
 def _words(html: str) -> str:

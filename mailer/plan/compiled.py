@@ -22,6 +22,9 @@ class MediaRef(BaseModel):
     filename: str
     cid: Annotated[str, Field(pattern=_CONTENT_ID)] = ""
     """Of a picture: the Content-ID without brackets, as in `cid:...`; empty for an attachment."""
+    width: int = Field(default=0, exclude=True)
+    """Of a picture: how wide the text shows it, in CSS pixels; 0 where nobody knows. No part of the edition."""
+    height: int = Field(default=0, exclude=True)
 
 
 class CalendarPart(BaseModel):

@@ -56,10 +56,15 @@ class Compilation:
     usage: Usage
 
 
-def picture_reference(content_hash: str, content_type: str, filename: str) -> MediaRef:
+def picture_reference(content_hash: str, content_type: str, filename: str, width: int = 0, height: int = 0) -> MediaRef:
     """How editions name a picture: its Content-ID follows from its bytes."""
     return MediaRef(
-        hash=content_hash, content_type=content_type, filename=filename, cid=f"{content_hash[:24]}@broadside"
+        hash=content_hash,
+        content_type=content_type,
+        filename=filename,
+        cid=f"{content_hash[:24]}@broadside",
+        width=width,
+        height=height,
     )
 
 

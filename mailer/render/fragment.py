@@ -18,8 +18,8 @@ LINKS = {"http", "https", "mailto", "tel"}
 class Fragment:
     """The body of an edition, cleaned: `html` for the template, `tree` (a div) for the text part.
 
-    `pictures` are the media that it shows. Raises SourceError for pictures that are not there and for links that
-    lead nowhere.
+    `pictures` are the media that it shows; a picture's title is its credit and comes to stand below it. Raises
+    SourceError for pictures that are not there and for links that lead nowhere.
     """
 
     def __init__(self, html: str, written: Written, tokens: Tokens, media: Mapping[str, MediaRef]) -> None:
@@ -28,7 +28,7 @@ class Fragment:
         self.tree: HtmlElement = lxml.html.fragment_fromstring(html, create_parent="div")
         join_lists(self.tree, tokens)
         found = Found()
-        for element in self.tree.iter("img", "a", "table"):
+        for element in list(self.tree.iter("img", "a", "table")):
             with found.gathering():
                 if element.tag == "img":
                     self._picture(element)
@@ -57,6 +57,12 @@ class Fragment:
         reference = self._media[name]
         self.pictures[reference.cid] = reference
         element.set("src", f"cid:{reference.cid}")
+        if reference.width and not (element.get("width") or element.get("height")):
+            element.set("width", str(reference.width))
+            element.set("height", str(reference.height))
+        credit = element.attrib.pop("title", "").strip()
+        if credit:
+            _show_credit(element, credit)
 
     def _link(self, target: str) -> None:
         whole = self._tokens.pattern.fullmatch(target)
@@ -71,9 +77,38 @@ class Fragment:
             )
 
     def _refusal(self, problem: str, source: str, remedy: str = "") -> SourceError:
+        return self._written.refuse(problem, self._line(source), remedy)
+
+    def _line(self, source: str) -> int | None:
+        """The line on which an address stands."""
         lines = zip(self._written.lines, self._written.text.split("\n"), strict=True)
         found = (number for number, text in lines if source in text or unquote(source) in text)
-        return self._written.refuse(problem, next(found, None) if source else None, remedy)
+        return next(found, None) if source else None
+
+
+def _show_credit(picture: HtmlElement, credit: str) -> None:
+    """Below a picture that has a paragraph to itself, else in small letters after it."""
+    whole = picture.getparent() if picture.getparent().tag == "a" and not _others(picture) else picture
+    paragraph = whole.getparent()
+    if paragraph.tag == "p" and not _others(whole):
+        below = lxml.html.Element("p")
+        below.set("class", "credit")
+        below.text = credit
+        paragraph.set("class", "picture")
+        below.tail, paragraph.tail = paragraph.tail, None
+        paragraph.getparent().insert(paragraph.getparent().index(paragraph) + 1, below)
+    else:
+        beside = lxml.html.Element("small")
+        beside.set("class", "credit")
+        beside.text = f"({credit})"
+        beside.tail, whole.tail = whole.tail, " "
+        paragraph.insert(paragraph.index(whole) + 1, beside)
+
+
+def _others(element: HtmlElement) -> bool:
+    """Whether anything else stands in the element's parent."""
+    parent = element.getparent()
+    return len(parent) > 1 or bool((parent.text or "").strip() or (element.tail or "").strip())
 
 
 def _inside(tree: HtmlElement) -> str:

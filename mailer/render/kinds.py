@@ -19,6 +19,9 @@ from mailer.render.words import translations
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
+CONTENT_WIDTH = 520
+"""CSS pixels that the base template gives the text, and a picture in it."""
+
 
 EVENT: dict[str, Any] = {
     "name": {"required": True, "plain": True},
@@ -43,6 +46,8 @@ class Field(BaseModel):
     required: bool = False
     markdown: bool = False
     picture: bool = False
+    width: int = CONTENT_WIDTH
+    """Of a picture: how wide the template shows it, in CSS pixels."""
     link: bool = False
     """A whole URL: https, http, mailto or tel."""
     plain: bool = False

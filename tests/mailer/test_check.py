@@ -75,7 +75,7 @@ def said(report: Report, level: Level = Level.error) -> list[str]:
 
 def test_a_sound_mailing_has_nothing_to_report(folder: Path) -> None:
     subscribe(3, first_name="Anna", languages=("en",))
-    report = checked(folder, 'Dear {{ first_name or "you" }}\n\n![A chart](chart.png)')
+    report = checked(folder, 'Dear {{ first_name or "you" }}\n\n![A chart](chart.png "Chart: us")')
     assert report.findings == [] and report.ok
     assert (report.recipients, report.rendered, report.languages) == (3, 3, {"en": 3})
     assert report.as_json()["ok"] is True
@@ -146,13 +146,24 @@ def test_languages_that_nobody_wrote_are_counted(folder: Path) -> None:
     assert said(report, Level.warning)[0].startswith("mailing.yaml: 3 people who read fr get nothing")
 
 
-def test_pictures_without_words_and_large_mails_are_warned_of(folder: Path) -> None:
+def test_large_mails_are_warned_of(folder: Path) -> None:
     subscribe(languages=("en",))
-    report = checked(folder, "a\n\n![](chart.png)\n\n" + "word " * 21_000)
-    warnings = said(report, Level.warning)
-    assert report.ok
-    assert warnings[0].startswith("en.md: the mail has up to 1")
-    assert warnings[1].startswith("en.md, line 8: the picture chart.png has no words")
+    report = checked(folder, "word " * 21_000)
+    [warning] = said(report, Level.warning)
+    assert report.ok and warning.startswith("en.md: the mail has up to 1")
+    (folder / "annex.pdf").write_bytes(b"x" * 1_800_000)
+    (folder / "mailing.yaml").write_text(f"{YAML}attachments: [annex.pdf]\n")
+    [warning] = said(checked(folder, "x"), Level.warning)
+    assert warning.startswith("en.md: the mail has 2.5 MB with its pictures and attachments")
+
+
+def test_pictures_in_fields_need_words_and_a_credit_where_the_kind_has_fields_for_them(folder: Path) -> None:
+    subscribe(languages=("en",))
+    front = FRONT.replace("{name: IMPALA}", "{name: IMPALA, portrait: chart.png}")
+    report = checked(folder, "a", front=front)
+    assert [(found.rule, found.at.field) for found in report.errors] == [("no-credit", "author.portrait")]
+    assert said(report)[0].endswith("name them in the field `credit` beside it")
+    assert checked(folder, "a", front=front.replace("chart.png}", "chart.png, credit: Jo}")).ok
 
 
 def test_a_subject_that_is_empty_for_some_is_an_error(folder: Path) -> None:

@@ -198,8 +198,8 @@ def test_what_is_wrong_in_mailing_yaml_is_said_with_its_line(folder: Path, old: 
         ("chart.png", b"GIF89a", "chart.png: this is no picture"),
         ("chart.png", b"", "chart.png: the file is empty"),
         ("chart.png", picture("BMP"), "chart.png: this is a BMP picture"),
-        ("chart.png", picture()[:40], "chart.png: this is no picture"),
-        ("chart.png", picture() + b"x" * 1_000_000, "chart.png: has 1,000,"),
+        ("chart.png", picture()[:50], "chart.png: the picture is damaged or cut off"),
+        ("chart.png", picture() + b"x" * 50_000_000, "chart.png: has more than 50,000,000 bytes"),
         ("annex.pdf", b"x" * 10_000_001, "the attachments have 10,000,001 bytes"),
     ],
 )
