@@ -32,7 +32,8 @@ mount -t proc proc proc
 mkdir .{SETUP} .{MAIL}
 mount --bind $folder/setup .{SETUP}
 mount --bind $folder/mail .{MAIL}
-exec chroot . sh -e {SETUP}/start
+chroot . sh -e {SETUP}/start
+exit  # the first process stays this one: a server that changes its user would outlive its parent
 """
 
 
