@@ -1,14 +1,30 @@
 """Many rows in one statement, on either database.
 
-Sent one by one, rows cost PostgreSQL a round of parsing and planning each; as arrays they are one statement. SQLite
-has no arrays, but its statements are calls within the process, so there they go one by one through one plan.
+Sent one by one, rows cost PostgreSQL a round of parsing and planning each; as one JSON text they are one statement.
+SQLite's statements are calls within the process, so there they go one by one through one plan.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, Row, any_, bindparam, column, func, literal, select, update
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Row,
+    Text,
+    TypeDecorator,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -32,7 +48,8 @@ def among(session: Session, attribute: InstrumentedAttribute[Any], values: Seque
     """`attribute IN (values)` as one parameter, so that five thousand values are no longer a statement than one."""
     if on_sqlite(session):
         return attribute.in_(select(column("value")).select_from(func.json_each(json.dumps(list(values)))))
-    return attribute == any_(bindparam(None, list(values), type_=ARRAY(attribute.type)))
+    items = func.json_array_elements_text(cast(_json(list(values)), JSON)).column_valued("item")
+    return attribute == any_(func.array(select(cast(items, attribute.type)).scalar_subquery()))
 
 
 def insert_rows(
@@ -49,7 +66,7 @@ def insert_rows(
         given = [{**row, **same} for row in rows]
         return list(session.execute(statement.on_conflict_do_nothing().returning(*returning), given))
     names = list(rows[0])
-    source = _as_table(table, names, rows)
+    source = _as_table(session, table, names, rows)
     columns = table.__table__.c
     constants = [literal(value, columns[name].type) for name, value in same.items()]
     filled = statement.from_select(
@@ -75,7 +92,7 @@ def update_rows(
         given = [{"this": row[key], **{f"new_{name}": row[name] for name in names}} for row in rows]
         session.connection().execute(statement, given)
         return
-    source = _as_table(table, [key, *names], rows)
+    source = _as_table(session, table, [key, *names], rows)
     session.execute(
         update(table.__table__)  # type: ignore[arg-type]
         .where(columns[key] == source.c[key], *where)
@@ -83,8 +100,21 @@ def update_rows(
     )
 
 
-def _as_table(table: type[Base], names: Sequence[str], rows: Rows) -> FromClause:
-    """The rows as a table of PostgreSQL's: one array a column."""
-    types = {name: table.__table__.c[name].type for name in names}
-    arrays = [bindparam(None, [row[name] for row in rows], type_=ARRAY(types[name], dimensions=1)) for name in names]
-    return func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in names)).render_derived("given")
+def _as_table(session: Session, table: type[Base], names: Sequence[str], rows: Rows) -> FromClause:
+    """The rows as a table of PostgreSQL's, out of one JSON text: a fifth of what arrays cost to write."""
+    columns = table.__table__.c
+    types: dict[str, Any] = {name: columns[name].type for name in names}
+    dialect = session.get_bind().dialect
+    decorated = [(name, of) for name, of in types.items() if isinstance(of, TypeDecorator)]
+    written = [dict(row) for row in rows]
+    for row in written:
+        for name, of in decorated:
+            row[name] = of.process_bind_param(row[name], dialect)
+    source = func.json_to_recordset(cast(_json(written), JSON))
+    return source.table_valued(*(column(name, of) for name, of in types.items())).render_derived(
+        "given", with_types=True
+    )
+
+
+def _json(value: object) -> BindParameter[str]:
+    return bindparam(None, json.dumps(value, ensure_ascii=False, default=str), type_=Text)
