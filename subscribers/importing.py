@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TextIO, TypedDict
@@ -109,9 +110,9 @@ def import_people(
         counts["unchanged"] += len(done.unchanged)
         counts["kept_out"] += len(done.kept_out)
 
-    chunk: dict[str, Person] = {}
-    several: dict[str, Person] = {}
-    with closing(_Rejects(rejected_path(table.path), table, dry_run)) as rejects:
+    def chunks() -> Iterator[dict[str, Person]]:
+        chunk: dict[str, Person] = {}
+        several: dict[str, Person] = {}
         for number, (_line, cells) in enumerate(table.rows(), 1):
             try:
                 person = columns.person(cells)
@@ -125,17 +126,34 @@ def import_people(
             else:
                 chunk[key] = person
             if len(chunk) == CHUNK:
-                write(chunk)
+                yield chunk
                 chunk = {}
                 if progress:
                     progress(number, total)
-    write(chunk)
-    keys = list(several)
-    for start in range(0, len(keys), CHUNK):
-        write({key: several[key] for key in keys[start : start + CHUNK]})
+        yield chunk
+        keys = list(several)
+        for start in range(0, len(keys), CHUNK):
+            yield {key: several[key] for key in keys[start : start + CHUNK]}
+
+    with closing(_Rejects(rejected_path(table.path), table, dry_run)) as rejects:
+        _each_while_the_next_is_read(chunks(), write)
     if progress:
         progress(total, total)
     return counts
+
+
+def _each_while_the_next_is_read(
+    chunks: Iterator[dict[str, Person]], write: Callable[[dict[str, Person]], None]
+) -> None:
+    """Write the chunks one after the other, in a thread: reading a file and a database's work take a core each."""
+    with ThreadPoolExecutor(1) as writer:
+        written: Future[None] | None = None
+        for chunk in chunks:
+            if written:
+                written.result()
+            written = writer.submit(write, chunk)
+        if written:
+            written.result()
 
 
 def _check(list_name: str, source: str) -> None:
