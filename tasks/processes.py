@@ -13,6 +13,7 @@ from typing import IO
 
 from config.settings import settings
 from tasks.queues import BULK, HOUSEKEEPING, URGENT
+from tasks.sharing import Sign
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +99,12 @@ def beat_command() -> Sequence[str]:
 
 
 def run_worker(processes: int) -> int:
-    """Run this host's nodes until told to stop; every 2 s recover what a dead process left. Returns an exit status."""
+    """Run this host's nodes until told to stop; every 2 s recover what a dead process left. Returns an exit status.
+
+    Raises Refused where another machine uses the state folder.
+    """
     settings().state_dir.mkdir(parents=True, exist_ok=True)
+    sign = Sign(settings().state_dir, WATCH_EVERY)
     ending = Ending()
     ending.listen()
     commands = worker_commands(processes)
@@ -110,8 +115,10 @@ def run_worker(processes: int) -> int:
     from mailer.ledger.recovery import recover_host  # noqa: PLC0415
 
     tidied = -TIDY_EVERY
-    while not ending.asked:
+    shared = ""
+    while not (ending.asked or shared):
         try:
+            shared = sign.renew()
             if time.monotonic() - tidied >= TIDY_EVERY:
                 tidied = time.monotonic()
                 recorder.prune(settings().state_dir, time.time() - KEEP_RECORDERS)
@@ -125,7 +132,9 @@ def run_worker(processes: int) -> int:
                 log.error("a worker node ended with status %d and is started again", node.returncode)
                 nodes[place] = start(*commands[place])
         ending.wait(WATCH_EVERY)
-    return drain(nodes, at_once=lambda: ending.at_once, mercy=0.0)
+    if shared:
+        log.error("%s", shared)
+    return drain(nodes, at_once=lambda: ending.at_once, mercy=0.0) or bool(shared)
 
 
 def drain(

@@ -10,6 +10,7 @@ import mmap
 import os
 import secrets
 import struct
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -69,11 +70,13 @@ def host_id(state_dir: Path) -> str:
     path = state_dir / "host-id"
     if not path.exists():
         state_dir.mkdir(parents=True, exist_ok=True)
+        # Not named after the process: two containers may have the same numbers.
+        descriptor, draft = tempfile.mkstemp(dir=state_dir, prefix=".host-id.")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(8))
         with suppress(FileExistsError):
-            draft = state_dir / f".host-id.{os.getpid()}"
-            draft.write_text(secrets.token_hex(8))
             os.link(draft, path)
-        draft.unlink(missing_ok=True)
+        Path(draft).unlink()
     return path.read_text()
 
 
