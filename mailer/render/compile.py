@@ -238,13 +238,10 @@ def _source(text: str, tokens: Tokens, filters: Mapping[Place, str]) -> str:
 
 
 def _tidy_text(text: str, tokens: Tokens) -> str:
-    """At most one empty line between paragraphs, also where a condition between them may print nothing.
-
-    A line of nothing but statements is none: what breaks the lines stands before it, so inside what it ends.
-    """
+    """At most one empty line between paragraphs, also where a condition between them may print nothing."""
     text = re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
-    alone = re.compile(rf"(\n+)((?:{tokens.statement.pattern})+)(\n+)")
-    text = alone.sub(lambda found: max(found[1], found[3]) + found[2], text)
+    alone = rf"\n\n(?:{tokens.statement.pattern}\n*)+"
+    text = re.sub(alone, lambda found: "\n\n" + found[0].replace("\n", ""), text)
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
