@@ -15,8 +15,8 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-demo: install ## a real op-ed to ten thousand invented people, into a local inbox; ONCE=1 ends by itself
-	$(BIN)/broadside demo $(if $(ONCE),--once)
+demo: install ## a real op-ed to ten thousand invented people, into a local inbox; ONCE=1 ends by itself, KIND=newsletter sends that
+	$(BIN)/broadside demo $(if $(KIND),--kind $(KIND)) $(if $(ONCE),--once)
 
 test: install
 	$(BIN)/python -m pytest $(ARGS)

@@ -18,7 +18,7 @@ PUBLIC_URL = "https://press.impala.example"
 """Not there for anybody; the inbox leads links to it to the public pages on this machine."""
 
 
-def begin(folder: Path | None, *, people: int, once: bool) -> NoReturn:
+def begin(folder: Path | None, *, kind: str, people: int, once: bool) -> NoReturn:
     """Become the demo: this process goes on as `cli.demo_run`, with none of the settings that it was started with.
 
     Raises Refused for a folder that holds something else.
@@ -36,7 +36,7 @@ def begin(folder: Path | None, *, people: int, once: bool) -> NoReturn:
         for name, value in {"state_dir": folder, "public_url": PUBLIC_URL, **ports}.items()
     }
     sys.stdout.flush()
-    command = [sys.executable, "-P", "-m", "cli.demo_run", str(people), *(["--once"] if once else [])]
+    command = [sys.executable, "-P", "-m", "cli.demo_run", str(people), kind, *(["--once"] if once else [])]
     os.execve(command[0], command, environment)  # noqa: S606 -- our own program
 
 

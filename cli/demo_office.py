@@ -1,4 +1,4 @@
-"""What the demo sets up: IMPALA's press office, its lists and ten thousand invented people, and two mailings."""
+"""What the demo sets up: IMPALA's press office, its lists and ten thousand invented people, a mailing of each kind."""
 
 import csv
 import shutil
@@ -12,12 +12,19 @@ from cli.demo_content.people import COLUMNS, people
 from config.database import transaction
 from mailer.folder import import_folder
 from mailer.house import import_house
+from mailer.mailing_file import read_mailing_file
 from subscribers.importing import import_file
 from subscribers.lists import create_list, set_title
 from subscribers.models import Basis
 
-SENT, DRAFT = "value-gap", "fair-access"
-"""The op-ed that the demo sends, and a campaign update that is left for the visitor to send."""
+MAILINGS = {
+    "op-ed": "value-gap",
+    "press-release": "fair-deals",
+    "campaign-update": "fair-access",
+    "newsletter": "spring-news",
+    "invitation": "open-evening",
+}
+"""The demo's mailing of each kind. It sends one; the others are left for the visitor to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def lay_out(folder: Path, count: int) -> dict[str, int]:
     """
     with as_file(files("cli.demo_content")) as content:
         shutil.copy(content / "house.yaml", folder)
-        for name in (SENT, DRAFT):
+        for name in MAILINGS.values():
             shutil.copytree(content / name, folder / name)
     rows = defaultdict(list)
     for person in people(count):
@@ -82,6 +89,13 @@ def lay_out(folder: Path, count: int) -> dict[str, int]:
     return {audience.name: len(rows[audience.name]) for audience in LISTS}
 
 
+def readers(name: str, count: int) -> int:
+    """How many of the `count` people a mailing is for."""
+    lists = read_mailing_file(Path(str(files("cli.demo_content"))) / name).audience.lists
+    roles = {role for audience in LISTS if audience.name in lists for role in audience.roles}
+    return sum(person["role"] in roles for person in people(count))
+
+
 def enter_house(folder: Path) -> str:
     """Enter the house style; the organisation's name."""
     with transaction() as session:
@@ -89,7 +103,7 @@ def enter_house(folder: Path) -> str:
 
 
 def create_lists() -> None:
-    """Make the lists, each with its title in every language of the op-ed."""
+    """Make the lists, each with its title in every language of the mailings."""
     with transaction() as session:
         for audience in LISTS:
             create_list(session, audience.name, audience.title, audience.purpose)

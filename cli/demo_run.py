@@ -32,7 +32,13 @@ from mailer.ledger.states import State
 from mailer.models import Mailing
 from tasks.asking import ask_for_work
 
-NAME = demo_office.SENT
+_A_KIND = {
+    "op-ed": "An op-ed",
+    "press-release": "A press release",
+    "campaign-update": "A campaign update",
+    "newsletter": "A newsletter",
+    "invitation": "An invitation",
+}
 LOG = "demo.log"
 SCRIPT = "settings.sh"
 LOOK_EVERY = 0.1
@@ -45,16 +51,17 @@ class Ended(Exception):
     """Ctrl-C, between two steps."""
 
 
-def main(people: int, *, once: bool) -> int:
-    """Run the demo; an exit status."""
+def main(people: int, kind: str, *, once: bool) -> int:
+    """Run the demo with its mailing of that kind; an exit status."""
     folder = settings().state_dir
-    say(f"An op-ed goes out to {people:,} invented people, and none of it leaves this machine.", "bold")
+    readers = demo_office.readers(demo_office.MAILINGS[kind], people)
+    say(f"{_A_KIND[kind]} goes out to {readers:,} invented people, and none of it leaves this machine.", "bold")
     say("Each step is a command of Broadside's own.")
     lock = hold(folder, warn, REMEDY)
     empty(folder, keep=".lock")
     with (folder / LOG).open("ab") as log:
         try:
-            return Demo(folder, people, Office(warn, lock, log)).run(once=once)
+            return Demo(folder, kind, people, readers, Office(warn, lock, log)).run(once=once)
         except Unavailable as error:
             raise Unavailable(f"{error}; {folder / LOG} may say why") from None
 
@@ -62,9 +69,10 @@ def main(people: int, *, once: bool) -> int:
 class Demo:
     """One run: what it found out on its way."""
 
-    def __init__(self, folder: Path, people: int, office: Office) -> None:
+    def __init__(self, folder: Path, kind: str, people: int, readers: int, office: Office) -> None:
         self.folder = folder
-        self.people = people
+        self.kind, self.name = kind, demo_office.MAILINGS[kind]
+        self.people, self.readers = people, readers
         self.office = office
         self.agreed = False
 
@@ -97,7 +105,7 @@ class Demo:
         return on_lists
 
     def _prepare(self, on_lists: dict[str, int]) -> int:
-        """Set up the press office and bring in the op-ed; its id."""
+        """Set up the press office and bring in the mailings; the id of the one to send."""
         with self._step("house import house.yaml", "IMPALA: its address, its colours, its words about itself"):
             demo_office.enter_house(self.folder)
         with self._step('list create members --title "IMPALA members"  # and so on', "members, press, policy"):
@@ -107,26 +115,26 @@ class Demo:
             command = f"subscribers import {name}.csv --list {name} \\\n    --basis {audience.basis} --source demo"
             with self._step(command, f"{on_lists[name]:,} people"):
                 demo_office.import_people(self.folder, audience, lambda _done, _total: self._go_on())
-        with self._step(f"mailing import {NAME}", "an op-ed in English, French and Arabic, with a chart"):
-            mailing_id = demo_office.import_mailing(self.folder, NAME)
-            demo_office.import_mailing(self.folder, demo_office.DRAFT)
-        with self._step(f"mailing check {NAME}", "each message made and looked at, and no error found"):
+        with self._step(f"mailing import {self.name}", f"{_A_KIND[self.kind].lower()} in English, French and Arabic"):
+            ids = {name: demo_office.import_mailing(self.folder, name) for name in demo_office.MAILINGS.values()}
+            mailing_id = ids[self.name]
+        with self._step(f"mailing check {self.name}", "each message made and looked at, and no error found"):
             with reading() as session:
                 report = check_mailing(session, session.get_one(Mailing, mailing_id))
             if not report.ok:
                 show_findings(report)
-                raise Refused("the demo's op-ed does not pass its check")
+                raise Refused(f"the demo's {self.kind} does not pass its check")
             foreign = sum(finding.rule == "language" for finding in report.findings)
             say(f"  {count(foreign, 'warning')}: languages without a text, whose readers get the English one")
         return mailing_id
 
     def _send(self, mailing_id: int) -> None:
         """Send, and watch until it has finished."""
-        with self._step(f"mailing send {NAME} --wait", ""):
+        with self._step(f"mailing send {self.name} --wait", ""):
             with transaction() as session:
                 control.send(session, session.get_one(Mailing, mailing_id))
             ask_for_work(mailing_id)
-            look, told = Look(NAME), time.monotonic()
+            look, told = Look(self.name), time.monotonic()
             # No thread draws the bar: this process starts others again where one ends, and forks with one thread only.
             with Live(console=out, auto_refresh=False, transient=True) if out.is_terminal else nullcontext() as live:
                 while look.take():
@@ -150,7 +158,7 @@ class Demo:
         received = received_by_inbox()
         sent = summed["deliveries"].get(State.sent, 0)
         states = ", ".join(f"{number:,} {state}" for state, number in summed["deliveries"].items())
-        self.agreed = sent == summed["recipients"] == received == self.people
+        self.agreed = sent == summed["recipients"] == received == self.readers
         say()
         say(f"{sent:,} people have it in {took:.1f} seconds, {sent / took:,.0f} messages a second.", "bold")
         facts(
@@ -158,18 +166,19 @@ class Demo:
             | {"ledger": f"{summed['recipients']:,} recipients, {states}", "inbox": f"{received:,} received"}
         )
         if not self.agreed:
-            fail(f"ledger and inbox do not agree on {self.people:,} people; see {self.folder / LOG}")
+            fail(f"ledger and inbox do not agree on {self.readers:,} people; see {self.folder / LOG}")
         say(f"{seconds:.0f} seconds from start to here.")
 
     def _invite(self) -> None:
         """Say where to look and what to try."""
+        another = next(name for kind, name in demo_office.MAILINGS.items() if kind != self.kind)
         say()
         show_places(
             {
                 "look at the mail": local_inbox(settings()),
                 "the way out": "follow the last link of a mail",
                 "try commands": f". {shlex.quote(str(write_script(self.folder)))}",
-                "such as": f"broadside mailing send {demo_office.DRAFT} --wait",
+                "such as": f"broadside mailing send {another} --wait",
             }
         )
         say()
@@ -215,7 +224,7 @@ def received_by_inbox() -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(int(sys.argv[1]), once="--once" in sys.argv[2:]))
+        sys.exit(main(int(sys.argv[1]), sys.argv[2], once="--once" in sys.argv[3:]))
     except BroadsideError as error:
         fail(str(error))
     except KeyboardInterrupt:  # before there was anything to end

@@ -1,6 +1,7 @@
 """The commands that run processes. Each loads what it needs when it runs, so that help is quick."""
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,20 @@ USUAL_PROCESSES = (os.cpu_count() or 1) + 1
 """Processes that send: while one waits for the database's disk or for a relay, another has work."""
 
 
-@app.command(rich_help_panel=_PANEL, epilog=example("broadside demo", "broadside demo --once"))
+class DemoKind(StrEnum):
+    """What the demo can send."""
+
+    op_ed = "op-ed"
+    press_release = "press-release"
+    campaign_update = "campaign-update"
+    newsletter = "newsletter"
+    invitation = "invitation"
+
+
+@app.command(rich_help_panel=_PANEL, epilog=example("broadside demo", "broadside demo --kind newsletter --once"))
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End when everybody has it; for trying out and for CI.")] = False,
+    kind: Annotated[DemoKind, typer.Option(help="What is sent.")] = DemoKind.op_ed,
     folder: Annotated[Path | None, typer.Option(help="Where the demo keeps what it makes; emptied first.")] = None,
     people: Annotated[int, typer.Option(min=1, max=1_000_000, hidden=True)] = 10_000,
 ) -> None:
@@ -26,7 +38,7 @@ def demo(
     """
     from cli.demo import begin  # noqa: PLC0415
 
-    begin(folder, people=people, once=once)
+    begin(folder, kind=kind, people=people, once=once)
 
 
 @app.command(rich_help_panel=_PANEL, epilog=example("broadside up", "BROADSIDE_WEB_PORT=9025 broadside up"))

@@ -1,7 +1,8 @@
-"""The diagram of the demo's op-ed, `value-gap/chart.png`: drawn without words, so that it serves every language.
+"""The pictures of the demo's mailings, drawn without words, so that they serve every language.
 
-Two services above, two musicians below; what returns from the first is broad, from the second thin, and a dashed
-outline shows what is missing. It explains the idea and shows no data. Run `python -m cli.demo_content.chart`.
+The value gap: two services above, two musicians below; what returns from the first is broad, from the second thin, and
+a dashed outline shows what is missing. The doors: one is open, three are shut. They explain ideas and show no data. Run
+`python -m cli.demo_content.chart`.
 """
 
 from itertools import pairwise
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw
 
 SIZE = (1040, 600)
 """Twice the width it is shown at, for dense screens."""
+DOORS = (1040, 460)
 FINER = 3
 """Drawn so many times larger, then made small: Pillow draws hard edges."""
 PAPER, INK, ACCENT, LINE = "#f9f5ee", "#1b1717", "#b32d12", "#8a7f76"
@@ -19,7 +21,7 @@ BROAD, THIN = 132, 26
 
 
 def draw() -> Image.Image:
-    """The diagram, `SIZE` pixels, in a palette of 32 colours."""
+    """The value gap, `SIZE` pixels, in a palette of 32 colours."""
     width, height = SIZE[0] * FINER, SIZE[1] * FINER
     image = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(image)
@@ -27,8 +29,37 @@ def draw() -> Image.Image:
         _flow(pen, middle, returned)
         _service(pen, middle, 96)
         _musician(pen, middle, SIZE[1] - 96)
-    small = image.resize(SIZE, Image.Resampling.LANCZOS)
+    return _finished(image)
+
+
+def draw_doors() -> Image.Image:
+    """The doors, `DOORS` pixels, in a palette of 32 colours."""
+    image = Image.new("RGB", (DOORS[0] * FINER, DOORS[1] * FINER), PAPER)
+    pen = ImageDraw.Draw(image)
+    floor = DOORS[1] - 56
+    pen.rectangle(_at(60, floor, DOORS[0] - 60, floor + 6), fill=INK)
+    for number in range(4):
+        left = 110 + number * 220
+        pen.rectangle(_at(left, 70, left + 160, floor), fill=ACCENT if number == 1 else INK)
+        if number == 1:  # seen from the side: the door leaf stands out to the left
+            pen.rectangle(_at(left + 14, 84, left + 146, floor), fill=PAPER)
+            pen.polygon(_at(left + 14, 84, left - 44, 108, left - 44, floor + 26, left + 14, floor), fill=ACCENT)
+            _note(pen, left + 84, 236)
+        else:
+            pen.rectangle(_at(left + 10, 80, left + 150, floor), outline=PAPER, width=3 * FINER)
+            pen.ellipse(_at(left + 122, 236, left + 138, 252), fill=PAPER)
+    return _finished(image)
+
+
+def _finished(image: Image.Image) -> Image.Image:
+    small = image.resize((image.width // FINER, image.height // FINER), Image.Resampling.LANCZOS)
     return small.quantize(32, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+
+
+def _note(pen: ImageDraw.ImageDraw, x: float, y: float) -> None:
+    pen.ellipse(_at(x - 34, y + 34, x + 6, y + 66), fill=INK)
+    pen.rectangle(_at(x - 3, y - 50, x + 6, y + 50), fill=INK)
+    pen.polygon(_at(x + 6, y - 50, x + 40, y - 20, x + 40, y + 4, x + 6, y - 24), fill=INK)
 
 
 def _at(*numbers: float) -> list[float]:
@@ -85,4 +116,10 @@ def _dashes(pen: ImageDraw.ImageDraw, from_x: float, from_y: float, to_x: float,
 
 
 if __name__ == "__main__":
-    draw().save(Path(__file__).parent / "value-gap" / "chart.png", optimize=True, dpi=(144, 144))
+    here = Path(__file__).parent
+    for name, picture in {
+        "value-gap/chart.png": draw(),
+        "spring-news/value-gap.png": draw(),
+        "spring-news/doors.png": draw_doors(),
+    }.items():
+        picture.save(here / name, optimize=True, dpi=(144, 144))
