@@ -1,8 +1,9 @@
-"""The pictures in gallery.md: the demo's mails as mail programs show them. Run by `make gallery`.
+"""The pictures in gallery.md: every kind of mail in six languages, as mail programs show them. Run by `make gallery`.
 
 Each mail goes the whole way: house style and folder imported, compiled, assembled for one reader, parsed again. A
-Chromium on this machine, and no network, then shows its HTML in light and dark on a telephone and a desktop, and its
-plain text.
+Chromium on this machine, and no network, then shows its HTML in light and dark on a desktop and a telephone, and its
+plain text; one sheet holds them all. The texts are the demo's, and short ones in `specimens/` for languages that the
+demo does not have.
 """
 
 import base64
@@ -19,37 +20,58 @@ from email.utils import formatdate
 from html import escape
 from pathlib import Path
 
+import yaml
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "gallery"
+SPECIMENS = HERE / "specimens"
 CONTENT = HERE.parent / "cli" / "demo_content"
-FOLDERS = {"value-gap": "journalist", "fair-access": "member"}
+FOLDERS = {
+    "value-gap": "journalist",
+    "fair-deals": "journalist",
+    "fair-access": "member",
+    "spring-news": "policymaker",
+    "open-evening": "journalist",
+}
 """The demo's mailings, and what the reader of each is."""
 READERS = {
-    "en": ("Hannah", "hannah.bell@kestrelle-post.example", "Kestrelle Post", "Press"),
-    "fr": ("Élodie", "elodie.fournier@radio-pavane.example", "Radio Pavane", "Presse"),
-    "ar": ("نادية", "nadia.haddad@undine-news.example", "أخبار أوندين", "الصحافة"),
+    "en": ("Hannah", "hannah.bell@kestrelle-post.example", "Kestrelle Post", "Press", "Europe/London"),
+    "fr": ("Élodie", "elodie.fournier@radio-pavane.example", "Radio Pavane", "Presse", "Europe/Brussels"),
+    "de": ("Jutta", "jutta.brandl@abendruf.example", "Abendruf", "Presse", "Europe/Berlin"),
+    "el": ("Ελένη", "eleni.mavrou@akti-news.example", "Ακτή", "Τύπος", "Europe/Athens"),
+    "bg": ("Милена", "milena.ruseva@radio-zora.example", "Радио Зора", "Преса", "Europe/Sofia"),
+    "ar": ("نادية", "nadia.haddad@undine-news.example", "أخبار أوندين", "الصحافة", "Africa/Cairo"),
 }
-LANGUAGES = {"en": "English", "fr": "French", "ar": "Arabic"}
-SIZES = {"desktop": 720, "phone": 390, "small phone": 320, "text": 720}
-VIEWS = (
-    ("desktop", "light"),
-    ("desktop", "dark"),
-    ("phone", "light"),
-    ("phone", "dark"),
-    ("small phone", "light"),
-    ("text", "light"),
-)
-COLOURS = 64
+"""First name, address, outlet, title of the list, time zone."""
+TOPICS = ("access-to-media", "vat")
+"""What these readers follow."""
+LANGUAGES = {"en": "English", "fr": "French", "de": "German", "el": "Greek", "bg": "Bulgarian", "ar": "Arabic"}
+VIEWS = (("light", 720), ("dark", 720), ("light", 390), ("dark", 390), ("light", 320), ("text", 720))
+"""From left to right: scheme, and width in CSS pixels."""
+SHOWN = 0.5
+"""How large the pictures stand on a sheet."""
+GAP = 24
+GREY = (128, 128, 128)
+COLOURS = 48
 NEAR = 4
-"""Of a picture's palette, and how far apart two of them are at least: mails have few, and files stay small."""
+"""Of a sheet's palette, and how far apart two of them are at least: mails have few, and files stay small."""
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
+def prepared(folder: Path) -> None:
+    """Put the demo's content with the specimens into `folder`."""
+    shutil.copytree(CONTENT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    for text in SPECIMENS.glob("*/*.md"):
+        shutil.copy(text, folder / text.parent.name)
+    house = yaml.safe_load((folder / "house.yaml").read_text(encoding="utf-8"))
+    house["boilerplate"] |= yaml.safe_load((SPECIMENS / "boilerplate.yaml").read_text(encoding="utf-8"))
+    (folder / "house.yaml").write_text(yaml.safe_dump(house, allow_unicode=True), encoding="utf-8")
+
+
 def assembled() -> Iterator[tuple[str, str, EmailMessage]]:
-    """(kind, language, message) for every kind and language of the demo."""
+    """(kind, language, message) for every kind and language."""
     with tempfile.TemporaryDirectory() as state:
         os.environ["BROADSIDE_STATE_DIR"] = state
         os.environ["BROADSIDE_PUBLIC_URL"] = "https://lists.impala.example"
@@ -59,35 +81,41 @@ def assembled() -> Iterator[tuple[str, str, EmailMessage]]:
         from mailer.editions import compile_mailing  # noqa: PLC0415
         from mailer.folder import import_folder  # noqa: PLC0415
         from mailer.house import import_house  # noqa: PLC0415
-        from mailer.mailing_file import read_mailing_file  # noqa: PLC0415
         from mailer.models import Media  # noqa: PLC0415
         from mailer.plan.message import MessagePlan  # noqa: PLC0415
         from mailer.recipient import Recipient  # noqa: PLC0415
         from mailer.stamps import Stamps  # noqa: PLC0415
         from subscribers.lists import create_list, set_title  # noqa: PLC0415
 
+        content = Path(state) / "content"
+        prepared(content)
         upgrade()
         with transaction() as session:
-            import_house(session, CONTENT / "house.yaml")
+            import_house(session, content / "house.yaml")
             press = create_list(session, "press", READERS["en"][3])
-            for name in {name for folder in FOLDERS for name in read_mailing_file(CONTENT / folder).audience.lists}:
-                if name != press.name:
-                    create_list(session, name, name.capitalize())
-            for language in ("fr", "ar"):
-                set_title(session, "press", language, READERS[language][3])
+            for name in ("members", "policy"):
+                create_list(session, name, name.capitalize())
+            for language, reader in READERS.items():
+                set_title(session, "press", language, reader[3])
             session.flush()
             for name, role in FOLDERS.items():
-                mailing = import_folder(session, CONTENT / name)
+                mailing = import_folder(session, content / name)
                 stamps = Stamps(session, mailing)
-                for language, edition in compile_mailing(session, mailing):
-                    first_name, address, outlet, _ = READERS[language]
-                    media = {row.hash: row.content for row in session.query(Media)}
-                    reader = Recipient(address, first_name, languages=(language,), role=role, organisation=outlet)
-                    stamp = stamps.stamp(1, "0123456789abcdef0123", press.id, language, formatdate(localtime=True))
-                    message = email.message_from_bytes(
-                        MessagePlan(edition, media).assemble(reader, stamp), policy=default
+                editions = dict(compile_mailing(session, mailing))
+                media = {row.hash: row.content for row in session.query(Media)}
+                for language, (first_name, address, outlet, _, zone) in READERS.items():
+                    reader = Recipient(
+                        address,
+                        first_name,
+                        languages=(language,),
+                        role=role,
+                        organisation=outlet,
+                        time_zone=zone,
+                        topics=TOPICS,
                     )
-                    yield mailing.kind, language, message
+                    stamp = stamps.stamp(1, "0123456789abcdef0123", press.id, language, formatdate(localtime=True))
+                    content_of = MessagePlan(editions[language], media).assemble(reader, stamp)
+                    yield mailing.kind, language, email.message_from_bytes(content_of, policy=default)
 
 
 def page_of(message: EmailMessage) -> str:
@@ -114,15 +142,28 @@ def text_of(message: EmailMessage) -> str:
     return f"<meta charset=utf-8><style>{style}</style>{lines}"
 
 
-def shoot(browser: Browser, html: str, scheme: str, width: int, path: Path) -> None:
-    """The whole page as a PNG with a palette."""
+def shoot(browser: Browser, html: str, scheme: str, width: int) -> Image.Image:
+    """The whole page."""
     dark = "dark" if scheme == "dark" else "light"
     context = browser.new_context(color_scheme=dark, viewport={"width": width, "height": 600}, offline=True)
     page = context.new_page()
     page.set_content(html)
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    few(picture).save(path, optimize=True)
     context.close()
+    return picture
+
+
+def sheet(pictures: list[Image.Image]) -> Image.Image:
+    """The pictures side by side, `SHOWN` of their size."""
+    small = [
+        one.resize((round(one.width * SHOWN), round(one.height * SHOWN)), Image.Resampling.LANCZOS) for one in pictures
+    ]
+    size = sum(one.width + GAP for one in small) + GAP, max(one.height for one in small) + 2 * GAP
+    whole, left = Image.new("RGB", size, GREY), GAP
+    for one in small:
+        whole.paste(one, (left, GAP))
+        left += one.width + GAP
+    return whole
 
 
 def few(picture: Image.Image) -> Image.Image:
@@ -139,22 +180,22 @@ def few(picture: Image.Image) -> Image.Image:
     return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
-def write_page(pictures: dict[tuple[str, str], list[tuple[str, str]]]) -> None:
-    """gallery.md: per kind and language its pictures, (what it shows, file name)."""
+def write_page(sheets: dict[tuple[str, str], str]) -> None:
+    """gallery.md, from (kind, language) -> file name."""
     lines = [
         "# What the mails look like",
         "",
-        "Made by `make gallery` from the mailings of the demo. Every picture is a whole mail as one reader gets it.",
+        "Made by `make gallery`: the demo's mailings, and short texts in three more languages. Every picture is a whole"
+        " mail as one reader gets it. From left to right: on a desktop in light and in dark, on a telephone in light and"
+        " in dark, 320 pixels wide, and as plain text.",
     ]
-    for (kind, language), views in pictures.items():
-        lines += ["", f"## {kind.replace('-', ' ').capitalize()}, {LANGUAGES[language]}", "", "<p>"]
-        for what, name in views:
-            width = 300 if "desktop" in what or "text" in what else 160
-            alt = f"{kind.replace('-', ' ')} in {LANGUAGES[language]}: {what}"
-            lines.append(
-                f'<a href="gallery/{name}"><img src="gallery/{name}" width="{width}" align="top" alt="{alt}"></a>'
-            )
-        lines.append("</p>")
+    for kind in dict.fromkeys(kind for kind, _ in sheets):
+        lines += ["", f"## {kind.replace('-', ' ').capitalize().replace('Op ed', 'Op-ed')}", ""]
+        for (of, language), name in sheets.items():
+            if of == kind:
+                alt = f"{kind.replace('-', ' ')} in {LANGUAGES[language]}: six views"
+                lines += [f"{LANGUAGES[language]}:", "", f"[![{alt}](gallery/{name})](gallery/{name})", ""]
+        lines.pop()
     (HERE / "gallery.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
@@ -166,19 +207,16 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     for old in PICTURES.glob("*.png"):
         old.unlink()
-    pictures: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    sheets: dict[tuple[str, str], str] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         for kind, language, message in assembled():
-            shown = pictures.setdefault((kind, language), [])
-            for size, scheme in VIEWS:
-                html = text_of(message) if size == "text" else page_of(message)
-                what = "plain text" if size == "text" else f"{size}, {scheme}"
-                name = f"{kind}-{language}-{what.replace(', ', '-').replace(' ', '-')}.png"
-                shoot(browser, html, scheme, SIZES[size], PICTURES / name)
-                shown.append((what, name))
+            html, text = page_of(message), text_of(message)
+            views = [shoot(browser, text if what == "text" else html, what, width) for what, width in VIEWS]
+            sheets[kind, language] = f"{kind}-{language}.png"
+            few(sheet(views)).save(PICTURES / sheets[kind, language], optimize=True)
         browser.close()
-    write_page(pictures)
+    write_page(sheets)
 
 
 if __name__ == "__main__":
