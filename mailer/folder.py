@@ -2,10 +2,8 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -95,7 +93,7 @@ def import_folder(session: Session, path: Path) -> Mailing:
             Draft(
                 mailing_id=mailing.id,
                 language=text.language,
-                front=_with(described.fields, text.front),
+                front=described.front_of(text.front),
                 body=text.body,
                 body_line=text.body_line,
                 lines=text.lines,
@@ -116,15 +114,6 @@ def import_folder(session: Session, path: Path) -> Mailing:
         )
     session.flush()
     return mailing
-
-
-def _with(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A text's own fields, and those of all texts that it does not have, group by group."""
-    both = {**shared, **own}
-    for key in shared.keys() & own.keys():
-        if isinstance(shared[key], Mapping) and isinstance(own[key], Mapping):
-            both[key] = _with(shared[key], own[key])
-    return both
 
 
 def _check_names(session: Session, described: MailingFile, own: str) -> None:

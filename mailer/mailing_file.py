@@ -80,6 +80,18 @@ class MailingFile(_Part):
     fields: dict[str, Any] = {}
     """Fields of the texts that are the same in every language."""
 
+    def front_of(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """The front matter of a text whose `own` fields these are: its own go before, group by group."""
+        return _merged(self.fields, own)
+
+
+def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    both = {**shared, **own}
+    for key in shared.keys() & own.keys():
+        if isinstance(shared[key], Mapping) and isinstance(own[key], Mapping):
+            both[key] = _merged(shared[key], own[key])
+    return both
+
 
 def read_mailing_file(folder: Path) -> MailingFile:
     """The mailing that `folder` describes. Raises Refused with the line and what to write instead."""

@@ -30,8 +30,9 @@ def build(
     subject: str,
     text: str,
     html: str,
+    calendar: str = "",
 ) -> bytes:
-    """The message of an edition whose three texts are already rendered for this recipient."""
+    """The message of an edition whose texts are already rendered for this recipient."""
     name = one_line(f"{recipient.first_name} {recipient.last_name}")
     ways_out = [stamp.unsubscribe_url, *([stamp.unsubscribe_mailto] if stamp.unsubscribe_mailto else [])]
     fields = {
@@ -52,8 +53,12 @@ def build(
     head = "".join(f"{field}: {value}\r\n" for field, value in fields.items() if value)
     message = EmailMessage(SMTP)
     message.set_content(_encodable(text), subtype="plain", charset="utf-8", cte="base64")
+    if edition.calendar:
+        # RFC 6047, section 2.4: the method of the part is that of the calendar in it.
+        method = "CANCEL" if "\nMETHOD:CANCEL\n" in calendar else "REQUEST"
+        message.add_alternative(calendar, subtype="calendar", charset="utf-8", cte="base64", params={"method": method})
     message.add_alternative(_encodable(html), subtype="html", charset="utf-8", cte="base64")
-    body = message.get_payload()[1]
+    body = message.get_payload()[-1]
     for picture in edition.pictures:
         body.add_related(*_file(picture, media), **_file_options(picture), cid=f"<{picture.cid}>", disposition="inline")
     for attachment in edition.attachments:
@@ -129,7 +134,12 @@ def _read(message: EmailMessage) -> Iterator[tuple[object, ...]]:
         identity = str(part["content-id"] or "")
         filename, how = part.get_filename(), part.get_content_disposition()
         if filename is None:
-            yield ("body", kind, data.decode(part.get_content_charset("missing")).replace("\r\n", "\n"))
+            yield (
+                "body",
+                kind,
+                part.get_param("method"),
+                data.decode(part.get_content_charset("missing")).replace("\r\n", "\n"),
+            )
         else:
             yield ("file", kind, how, _utf8(filename), identity, data)
 

@@ -128,6 +128,20 @@ def test_the_folder_is_one_that_may_be_sent(folder: Path) -> None:
     assert "Coudenberg" in text
 
 
+@pytest.mark.parametrize("kind", ["press-release", "newsletter", "invitation"])
+def test_the_example_of_each_kind_may_be_sent(folder: Path, kind: str) -> None:
+    own = [one.text for one in BLOCKS if one.label == f"yaml {kind} mailing.yaml"]
+    described = own[0] if own else block("yaml mailing.yaml").replace("kind: op-ed", f"kind: {kind}")
+    (folder / "mailing.yaml").write_text(described)
+    (folder / "en.md").write_text(block(f"markdown {kind} en.md"))
+    with transaction() as session:
+        report = check_mailing(session, import_folder(session, folder))
+    assert [str(finding) for finding in report.findings] == []
+    text = read("Ana")[1]
+    for expected in (one.text for one in BLOCKS if one.label == f"text Ana {kind}"):
+        assert expected.strip() in text
+
+
 @pytest.mark.parametrize(("written", "readers"), examples())
 def test_each_example_reads_as_the_page_says(folder: Path, written: str, readers: dict[str, str]) -> None:
     assert readers
@@ -201,5 +215,10 @@ def test_each_field_filter_role_and_reason_is_on_the_page() -> None:
 
 
 def test_the_deadlines_are_the_kinds() -> None:
-    assert f"{load_kind('op-ed').deadline_hours:g} hours for an op-ed" in PAGE
-    assert f"and {load_kind('campaign-update').deadline_hours:g} for a campaign update" in PAGE
+    by_hours = {load_kind(name).deadline_hours: set[str]() for name in kind_names()}
+    for name in kind_names():
+        by_hours[load_kind(name).deadline_hours].add(name)
+    assert by_hours == {4: {"op-ed", "press-release"}, 48: {"campaign-update", "newsletter", "invitation"}}
+    assert (
+        "up to 4 hours for an op-ed or a press release, and 48 for a campaign update, a newsletter or an invi" in PAGE
+    )

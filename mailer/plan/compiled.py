@@ -58,7 +58,7 @@ class CompiledEdition(BaseModel):
     text: str
     """The whole text part."""
     calendar: CalendarPart | None = None
-    """The third alternative (multipart/alternative), of an invitation."""
+    """One more alternative (multipart/alternative), of an invitation."""
     sender: str
     """`Name <address>`, in Unicode."""
     reply_to: str = ""

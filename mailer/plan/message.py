@@ -83,9 +83,10 @@ class MessagePlan:
         subject = self._made("subject", self._subject.text, values)
         head = self._made("header", self._header, recipient, stamp, subject)
         text = self._made("text", self._text.encoded, values)
-        bodies = [text, self._made("HTML", self._html.encoded, values)]
+        bodies = [text]
         if self._calendar:
             bodies.append(self._made("calendar", self._calendar.encoded, values))
+        bodies.append(self._made("HTML", self._html.encoded, values))
         return b"".join((head, *self._skeleton.around(*bodies)))
 
     def _header(self, recipient: Recipient, stamp: Stamp, subject: str) -> bytes:

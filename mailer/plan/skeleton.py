@@ -3,10 +3,10 @@
     multipart/mixed           where there are attachments
       multipart/alternative
         text/plain
+        text/calendar         of an invitation; not last, where what knows no calendars would show it
         multipart/related     where there are pictures
           text/html
           pictures
-        text/calendar         of an invitation: the last alternative, as RFC 6047 and Outlook have it
       attachments
 
 Boundaries begin with `=_`, which neither quoted-printable nor base64 can produce, so no content holds one.
@@ -55,8 +55,8 @@ def skeleton(edition: CompiledEdition, media: Mapping[str, bytes]) -> Skeleton:
         html = _multipart("related", f"=_r{name}", [html, *pictures], ' type="text/html";')
     alternatives = [_body("text/plain"), html]
     if edition.calendar:
-        # A parameter other than the object's own method makes Outlook refuse it.
-        alternatives.append(_body("text/calendar", f"; method={edition.calendar.method}"))
+        # A parameter other than the object's own method makes Outlook refuse it (RFC 6047, section 2.4).
+        alternatives.insert(1, _body("text/calendar", f"; method={edition.calendar.method}"))
     message = _multipart("alternative", f"=_a{name}", alternatives)
     if edition.attachments:
         attachments = [_file(attachment, media, edition.language) for attachment in edition.attachments]

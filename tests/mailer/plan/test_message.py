@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from config.errors import Refused
 from mailer.plan.body import LARGEST
-from mailer.plan.compiled import CompiledEdition
+from mailer.plan.compiled import CalendarPart, CompiledEdition
 from mailer.plan.headers import BadValue
 from mailer.plan.message import MessagePlan, RenderError, Stamp
 from mailer.recipient import Recipient
@@ -31,6 +31,7 @@ from tests.mailer.plan.editions import (
     edition,
     media_ref,
     place,
+    source,
     stamp,
 )
 
@@ -39,11 +40,16 @@ ATTACHMENTS = (
     media_ref(DOCUMENT, "application/pdf", "annex.pdf"),
     media_ref(NOTE, "text/plain", "Anmerkung, lang und größer als alles.txt"),
 )
+EVENT = CalendarPart(
+    method="CANCEL",
+    source=source("BEGIN:VCALENDAR\nMETHOD:CANCEL\nATTENDEE:mailto:\n [[email|in_calendar]]\nEND:VCALENDAR\n"),
+)
 PARTS: dict[str, dict[str, Any]] = {
     "text and HTML": {},
     "pictures": {"pictures": PICTURES},
     "attachments": {"attachments": ATTACHMENTS},
     "both": {"pictures": PICTURES * 2, "attachments": ATTACHMENTS},
+    "all": {"pictures": PICTURES, "attachments": ATTACHMENTS, "calendar": EVENT},
 }
 
 
@@ -52,6 +58,8 @@ def expected(compiled: CompiledEdition, recipient: Recipient, mark: Stamp) -> by
     values = context(recipient, unsubscribe_url=mark.unsubscribe_url, list_title=mark.list_title)
     jinja = environment(compiled.language)
     rendered = {part: jinja.from_string(getattr(compiled, part)).render(values) for part in ("subject", "text", "html")}
+    if compiled.calendar:
+        rendered["calendar"] = jinja.from_string(compiled.calendar.source).render(values)
     return oracle.build(compiled, recipient, mark, MEDIA, **rendered)
 
 

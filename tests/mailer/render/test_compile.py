@@ -147,6 +147,11 @@ def test_what_readers_see(templates: Path, body: str, anna: str, nobody: str) ->
         ("{% for t in topics %}\n- {{ t }}\n{% endfor %}\nz", "- AI\n- Streaming\n\nz", "z"),
         ("> a\n>\n> b\n\nc", "> a\n>\n> b\n\nc", "> a\n>\n> b\n\nc"),
         ("| a | b |\n|---|---|\n| c | d |\n\ne", "a | b\nc | d\n\ne", "a | b\nc | d\n\ne"),
+        (
+            "| | a | b |\n|---|---|---|\n| c | d | e |\n| f | g |\n\nh",
+            "c\n- a: d\n- b: e\n\nf\n- a: g\n- b:\n\nh",
+            None,
+        ),
         ("![The chart](chart.png)", "[The chart]", "[The chart]"),
         ("---\n\na", "* * *\n\na", "* * *\n\na"),
         ("    code  x\n    y", "code  x\ny", "code  x\ny"),
@@ -177,6 +182,19 @@ def test_what_readers_see(templates: Path, body: str, anna: str, nobody: str) ->
 def test_what_readers_of_plain_text_see(templates: Path, body: str, anna: str, nobody: str | None) -> None:
     assert read(templates, body, ANNA) == anna
     assert read(templates, body, NOBODY).lstrip() == (anna if nobody is None else nobody)
+
+
+def test_notes_are_numbered_through_the_whole_text(templates: Path) -> None:
+    front = {"terms": "[b](https://example.org/b) [a](https://example.org/a) [c](https://example.org/c)"}
+    text = show(build(templates, "[a](https://example.org/a) [b](https://example.org/b)", front=front), NOBODY, "text")
+    assert "a [1] b [2]\n\n[1] https://example.org/a\n[2] https://example.org/b\n" in text
+    assert (
+        "b [2] a [1] c [3]\n\n[2] https://example.org/b\n[1] https://example.org/a\n[3] https://example.org/c" in text
+    )
+
+
+def test_lines_under_headings_stand_where_the_language_begins(templates: Path) -> None:
+    assert "H\n\u200f---\n" in show(build(templates, "## H", language="ar"), NOBODY, "text")
 
 
 def test_personal_fields_are_isolated_for_direction(templates: Path) -> None:
