@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from tasks.processes import die_with_parent
 from tests.mail_servers.fetching import TREE
 from tests.servers import PATIENCE
 
@@ -65,6 +66,7 @@ def standing(
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", LAY, "lay", TREE, folder],
+            preexec_fn=die_with_parent,  # a test run that is killed leaves nothing behind
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
