@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tasks.processes import die_with_parent
 from tests.mail_servers.fetching import TREE
 from tests.servers import PATIENCE
 
+NAMESPACES = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
+"""A test run that is killed leaves nothing behind: unshare, which heeds no SIGTERM, goes with it, and all below."""
 SETUP, MAIL = "/setup", "/mail"
 """Where the server finds its configuration, and where it delivers."""
 LAY = f"""\
@@ -65,8 +66,7 @@ def standing(
         (folder / "setup" / name).chmod(0o600 if name.endswith((".conf", ".key")) else 0o644)
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", LAY, "lay", TREE, folder],
-            preexec_fn=die_with_parent,  # a test run that is killed leaves nothing behind
+            [*NAMESPACES, "sh", "-c", LAY, "lay", TREE, folder],
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
