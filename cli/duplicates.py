@@ -1,16 +1,45 @@
-"""`broadside subscribers merge` and `unmerge`: people who are there twice."""
+"""`broadside subscribers duplicates`, `merge` and `unmerge`: people who are there twice."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 import mailer  # noqa: F401  (adds what a merge has to hold still)
 from cli.group import commands, example
-from cli.output import say
-from config.database import transaction
+from cli.output import say, table, working, write_json
+from config.database import reading, transaction
 from subscribers import merging
+from subscribers.duplicates import duplicates
 
 app = commands()
+SHOWN = 20
+"""Suggestions on the screen; --json takes all."""
+
+
+@app.command("duplicates", epilog=example("broadside subscribers duplicates"))
+def find(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Suggest who may be there twice, and why: one name and outlet, a misspelt domain, an old and a new address.
+
+    Nothing is changed. Those who were merged and parted again are not suggested again.
+    """
+    with working("looking for duplicates", quiet=as_json), reading() as session:
+        found = duplicates(session)
+    if as_json:
+        write_json(asdict(found))
+        return
+    for one in found.duplicates[:SHOWN]:
+        say("; ".join(one.reasons), "bold")
+        say(f"  broadside subscribers merge {one.keep} {one.other}")
+    if len(found.duplicates) > SHOWN:
+        say(f"... and {len(found.duplicates) - SHOWN:,} more, less sure; --json writes all")
+    if found.misspelt:
+        say()
+        table(("perhaps misspelt", "is this meant?"), [(one.email, one.meant) for one in found.misspelt[:SHOWN]])
+        if len(found.misspelt) > SHOWN:
+            say(f"... and {len(found.misspelt) - SHOWN:,} more")
+    if not found.duplicates and not found.misspelt:
+        say("nobody seems to be there twice")
 
 
 @app.command(epilog=example("broadside subscribers merge zoe@new.example.org zoe@old.example.org"))
