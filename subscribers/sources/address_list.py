@@ -10,6 +10,7 @@ from subscribers.reading import RECORD_LIMIT, SAMPLE_ROWS, Table, open_text
 
 COLUMNS = ("email", "name")
 _PART = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^;,\t"<])+|["<]')
+_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 _NAMED = re.compile(r"(.*?)<\s*(?:mailto:)?([^<>]*)>")
 
 
@@ -40,9 +41,16 @@ class AddressTable(Table):
                 ) from None
 
 
-def is_address_list(columns: tuple[str, ...]) -> bool:
+def begins_with_address(path: Path, encoding: str) -> bool:
     """True if a file's first line is no header but holds an address."""
-    return any(re.search(r"[^\s@]@[^\s@]+\.[^\s@]", column) for column in columns)
+    try:
+        with open_text(path, encoding) as file:
+            while line := file.readline(RECORD_LIMIT):
+                if line.strip("\ufeff \t\r\n"):
+                    return bool(_ADDRESS.search(line))
+    except (UnicodeError, LookupError):  # whoever reads it as a table says what is wrong
+        pass
+    return False
 
 
 def open_address_list(path: Path, encoding: str) -> Table:

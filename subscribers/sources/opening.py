@@ -7,7 +7,7 @@ from pathlib import Path
 from subscribers import reading
 from subscribers.columns import Columns
 from subscribers.reading import Table
-from subscribers.sources.address_list import is_address_list, open_address_list
+from subscribers.sources.address_list import begins_with_address, open_address_list
 from subscribers.sources.meanings import understood
 from subscribers.sources.statuses import file_name_says, meaning
 from subscribers.sources.table import Tool, recognise
@@ -61,7 +61,7 @@ def open_people(
 def _table(path: Path, mapping: Mapping[str, str], encoding: str) -> Table:
     if is_vcard(path):
         return open_vcards(path, encoding)
-    table = reading.open_table(path, lambda name: understood(name, mapping), encoding)
-    if is_address_list(table.columns):
-        return open_address_list(path, table.encoding)
-    return table
+    encoding = encoding or reading.guess_encoding(path)
+    if begins_with_address(path, encoding):
+        return open_address_list(path, encoding)
+    return reading.open_table(path, lambda name: understood(name, mapping), encoding)

@@ -206,18 +206,19 @@ def _quoted(word: str) -> str:
 
 
 def status_of(said: Said | None) -> str:
-    """The key of MEANINGS that says the same."""
+    """The key of MEANINGS that says the same; of a suppression, whatever else is said."""
     if said is None:
         return "confirmed"
-    return next(
-        name for name, one in MEANINGS.items() if one and (one.standing, one.reason) == (said.standing, said.reason)
-    )
+    return str(said.reason).replace(" ", "-") if said.reason else str(said.standing)
 
 
 def file_name_says(path: Path) -> Said | None:
-    """How the file's name says that everybody in it stands. Raises Refused where it may say so or may not."""
+    """How the file's name says that everybody in it stands: of several ways, that they left.
+
+    Raises Refused where it may say so or may not.
+    """
     table, words = known(), words_of(path.name)
-    found: Said | None = None
+    found: set[str] = set()
     for status, names in table.file_names.items():
         for name in names:
             place = _place(name, words)
@@ -225,13 +226,15 @@ def file_name_says(path: Path) -> Said | None:
                 continue
             around = [*words[max(0, place - 1) : place], *words[place + len(name) : place + len(name) + 1]]
             if status != "unclear" and not table.turning.intersection(around):
-                found = (meaning(status, f"file name: {path.name}") or Said(Standing.confirmed)).and_said(found)
-            elif found is None:
+                found.add(status)
+            elif not found:
                 raise Refused(
                     f"the name {path.name!r} may mean that all in it had left, or that they are gone from it; say how"
                     f" everybody in it stands, as in --everybody unsubscribed (or {', '.join(MEANINGS)})"
                 )
-    return found
+    if not found:
+        return None
+    return meaning(found.pop() if len(found) == 1 else "unsubscribed", f"file name: {path.name}")
 
 
 def _place(name: Sequence[str], words: Sequence[str]) -> int | None:
