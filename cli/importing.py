@@ -44,28 +44,23 @@ def show_file(seen: Mapping[str, Any]) -> None:
 
 
 def _show_rows(rows: list[dict[str, Any]]) -> None:
-    read = [row for row in rows if "rejected" not in row]
-    names = [name for name in FIELDS if name not in {"first_name", "last_name"} and any(name in row for row in read)]
-    stand = any(row["status"] != "confirmed" for row in read)
-    if read:
-        told = [name.replace("_", " ") for name in names] + ["stands"] * stand
-        table(
-            ("line", "email", "first | last name", *told),
-            [
-                (
-                    row["line"],
-                    row["email"],
-                    f"{row.get('first_name', '')} | {row.get('last_name', '')}".strip(" |"),
-                    *(_cell(row.get(name, "")) for name in names),
-                    *([row["status"]] * stand),
-                )
-                for row in read
-            ],
-            right=["line"],
-        )
-    for row in rows:
-        if "rejected" in row:
-            say(f"line {row['line']} would be rejected: {row['rejected']}", "yellow")
+    say(f"the first {count(len(rows), 'row')}, by line, as understood", "bold")
+    width = max((len(str(row["line"])) for row in rows), default=0)
+    facts({f"{row['line']:>{width}}  {row.get('email', 'rejected')}": _told(row) for row in rows})
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    """One row in a line: how the person stands if it is not well, the name in its two parts, and what else there is."""
+    if "rejected" in row:
+        return str(row["rejected"])
+    name = f"{row.get('first_name', '')} | {row.get('last_name', '')}"
+    others = [name for name in FIELDS if name not in {"first_name", "last_name"} and name in row]
+    parts = [
+        row["status"] if row["status"] != "confirmed" else "",
+        name if name.strip(" |") else "",
+        *(f"{name.replace('_', ' ')} {_cell(row[name])}" for name in others),
+    ]
+    return "; ".join(filter(None, parts)) or "the address only"
 
 
 def show_statuses(statuses: list[dict[str, Any]]) -> None:

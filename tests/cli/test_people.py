@@ -222,3 +222,47 @@ def test_who_is_on_a_list_and_why(press: Path) -> None:
     assert "anna@example.net" in said.out and "form, May 2026" in said.out and "zoe@" not in said.out
     assert len(rows(broadside("list", "people", "press", "--csv"))) == 3
     assert "nobody" in broadside("list", "people", "press", "--standing", "pending").out
+
+
+LEFT = "email,status\nleft@example.org,Cleaned\nstay@example.org,active\nfar@example.org,Lapsed\n"
+
+
+def test_a_dry_run_shows_all_and_writes_nothing(press: Path) -> None:
+    decided = ("--status", "Lapsed=unsubscribed")
+    said = put(press, LEFT, "--dry-run", *decided)
+    for text in ("people.csv", "comma", "utf-8", "stay@example.org", "Cleaned", "hard-bounce", "nothing was written"):
+        assert text in said.out
+    assert max(map(len, said.out.splitlines())) <= 80
+    seen = put(press, LEFT + "nonsense,active\n", "--dry-run", "--json", *decided, status=3).json
+    assert not (press / "people.csv.rejected.csv").exists()
+    assert [row.get("status", "rejected") for row in seen["rows"]] == [
+        "hard-bounce",
+        "confirmed",
+        "unsubscribed",
+        "rejected",
+    ]
+    assert seen["columns"] == [{"column": "email", "becomes": "email"}, {"column": "status", "becomes": "status"}]
+    assert "no subscriber has" in broadside("subscribers", "show", "stay@example.org", status=1).err
+    done = put(press, LEFT + "nonsense,active\n", "--json", *decided, status=3).json
+    assert done == {name: value for name, value in seen.items() if name in done}
+    assert (done["created"], done["unsubscribed"], done["suppressed"], done["rejected"]) == (1, 1, 1, 1)
+    again = put(press, "LEFT@example.org\nFAR@EXAMPLE.ORG\n", "--json", name="bare.txt").json
+    assert again["kept_out"] == 2
+    events = broadside("subscribers", "show", "far@example.org", "--json").json["subscriptions"][0]["events"]
+    assert [(event["standing"], event["source"]) for event in events] == [
+        ("unsubscribed", "form, May 2026 (status: Lapsed)")
+    ]
+
+
+def test_an_unknown_word_of_a_status_stops_the_import(press: Path) -> None:
+    said = put(press, LEFT, status=1)
+    assert "'Lapsed' (1)" in said.err and "--status Lapsed=unsubscribed" in said.err
+    assert "no subscriber has" in broadside("subscribers", "show", "stay@example.org", status=1).err
+    assert "did you mean 'unsubscribed'" in put(press, LEFT, "--status", "Lapsed=unsubscribd", status=1).err
+    put(press, LEFT, "--status", "Lapsed", status=2)
+    put(press, LEFT, "--map", "status=")
+
+
+def test_everybody_in_a_file_may_have_left(press: Path) -> None:
+    assert put(press, "zoe@example.org\n", "--everybody", "unsubscribed", "--json").json["unsubscribed"] == 1
+    assert len(rows(broadside("subscribers", "export", "--list", "press"))) == 2
