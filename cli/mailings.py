@@ -19,9 +19,11 @@ from mailer.check import check_mailing
 from mailer.control import find_mailing, list_mailings
 from mailer.editions import drafts_of
 from mailer.folder import import_folder
+from mailer.house import first_sender
 from mailer.models import Mailing
 from mailer.preview import write_previews
 from mailer.specimen import send_test, specimens
+from mailer.word.draft import draft_mailing
 from subscribers.models import List
 
 app = commands()
@@ -44,6 +46,32 @@ def import_(
         languages = [draft.language for draft in drafts_of(session, mailing)]
     say(f"{mailing.name}: {mailing.kind}, {', '.join(languages)}; see if it may be sent: "
         f"broadside mailing check {mailing.name}")  # fmt: skip
+
+
+@app.command(
+    epilog=example(
+        "broadside mailing draft op-ed.docx", "broadside mailing draft op-ed.docx --kind op-ed --out value-gap"
+    )
+)
+def draft(
+    file: Annotated[Path, typer.Argument(metavar="FILE.docx", help="A text written in Word.")],
+    kind: Annotated[str, typer.Option(help="What it is to be.")] = "op-ed",
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The folder to make; else one named after the file.")
+    ] = None,
+) -> None:
+    """Make a mailing's folder out of a Word file, and say what was guessed and what was lost.
+
+    Read it over, name its audience in mailing.yaml, then bring it in with `broadside mailing import`.
+    """
+    with reading() as session:
+        sender = first_sender(session)
+    made = draft_mailing(file, kind=kind, sender=sender, out=folder)
+    for line in made.guessed:
+        say(f"guessed: {line}")
+    for line in made.lost:
+        say(f"lost: {line}", "yellow")
+    say(f"{made.folder} is written; read it over, then: broadside mailing import {made.folder}")
 
 
 @app.command("list", epilog=example("broadside mailing list"))

@@ -131,6 +131,14 @@ def shown_house(session: Session) -> House | None:
     return House.model_validate(stored.style) if stored else None
 
 
+def first_sender(session: Session) -> str:
+    """The From line of the sender entered first. Raises Refused where none was entered."""
+    found = session.scalar(select(Sender).order_by(Sender.id).limit(1))
+    if found is None:
+        raise Refused("there is no sender yet; enter one with the house style: broadside house import FILE.yaml")
+    return f"{found.name} <{found.address}>" if found.name else found.address
+
+
 def import_house(session: Session, path: Path) -> House:
     """Enter the house style that the YAML file at `path` describes: a new one, or the next version of a known one.
 

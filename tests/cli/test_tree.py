@@ -15,7 +15,7 @@ from tests.cli.speaking import broadside
 ISSUED = """
 db upgrade, house import, house show, list create, list show, subscribers import, subscribers export, subscribers show,
 subscribers unsubscribe, subscribers suppress, segment save, segment count, snippet import, snippet list,
-snippet show, snippet remove, mailing import, mailing list,
+snippet show, snippet remove, mailing import, mailing draft, mailing list,
 mailing check, mailing audience, mailing preview, mailing test, mailing send, mailing pause, mailing resume,
 mailing cancel, mailing retry, mailing report, mailing deliveries, up, worker, beat, web, inbox, demo
 """
