@@ -205,3 +205,14 @@ def test_decisions_are_numbered_listed_and_complete() -> None:
 
 def test_the_changelog_begins_with_what_is_not_released_yet() -> None:
     assert re.findall(r"^## (.+)$", TEXTS["CHANGELOG.md"], re.MULTILINE)[0] == "[Unreleased]"
+
+
+def test_what_operations_quotes_is_said() -> None:
+    """The trouble table is searched by a message's words, so they must be the program's."""
+    modules = [
+        path for folder in ("config", "subscribers", "mailer", "tasks", "cli") for path in (ROOT / folder).rglob("*.py")
+    ]
+    said = "".join(re.sub(r'"\s*f?"', "", path.read_text()) for path in modules)
+    quoted = re.findall(r'"([^"]+)"', "".join(re.findall(r'^\| ("[^|]+)\|', OPERATIONS, re.MULTILINE)))
+    assert len(quoted) > 20
+    assert [words for words in quoted if words not in said] == []
