@@ -53,7 +53,12 @@ def among(session: Session, attribute: InstrumentedAttribute[Any], values: Seque
 
 
 def insert_rows(
-    session: Session, table: type[Base], rows: Rows, *, returning: Sequence[InstrumentedAttribute[Any]], **same: Any
+    session: Session,
+    table: type[Base],
+    rows: Rows,
+    *,
+    returning: Sequence[InstrumentedAttribute[Any]] = (),
+    **same: Any,
 ) -> list[Row[Any]]:
     """Insert `rows`, each completed by the columns of `same`, and return the columns `returning` of those inserted.
 
@@ -64,7 +69,7 @@ def insert_rows(
     statement = insert(session, table)
     if on_sqlite(session):
         given = [{**row, **same} for row in rows]
-        return list(session.execute(statement.on_conflict_do_nothing().returning(*returning), given))
+        return _returned(session, statement, returning, given)
     names = list(rows[0])
     source = _as_table(session, table, names, rows)
     columns = table.__table__.c
@@ -72,7 +77,21 @@ def insert_rows(
     filled = statement.from_select(
         [*names, *same], select(*(source.c[name] for name in names), *constants), include_defaults=False
     )
-    return list(session.execute(filled.on_conflict_do_nothing().returning(*returning)))
+    return _returned(session, filled, returning)
+
+
+def _returned(
+    session: Session,
+    statement: postgresql.Insert | sqlite.Insert,
+    returning: Sequence[InstrumentedAttribute[Any]],
+    given: list[dict[str, Any]] | None = None,
+) -> list[Row[Any]]:
+    """Execute an insertion; its rows only where they are wanted, for they cost as much again."""
+    careful = statement.on_conflict_do_nothing()
+    if returning:
+        return list(session.execute(careful.returning(*returning), given))
+    session.connection().execute(careful, given)
+    return []
 
 
 def update_rows(

@@ -7,12 +7,13 @@ Every change of a subscription goes through this module, and every change leaves
 - leaving works at once, always, and twice is the same as once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from config import bulk
@@ -50,21 +51,15 @@ def record(
     wording: str = "",
     imported: bool = False,
     merge_id: int | None = None,
+    made_now: Collection[int] = (),
 ) -> Recorded:
     """Bring subscribers to `standing` on the list `to`, with one event each. Any number in a few statements.
 
     `imported` says that somebody else vouches for them (a file), not they themselves; `merge_id` that it comes with
-    another address of theirs. Suppression is not looked at here: it holds whatever a subscription says.
+    another address of theirs. `made_now` are those whom this transaction made: they are on no list yet. Suppression is
+    not looked at here: it holds whatever a subscription says.
     """
-    held = {
-        found.subscriber_id: found
-        for found in session.execute(
-            select(Subscription.subscriber_id, Subscription.standing, Subscription.basis)
-            .where(Subscription.list_id == to.id, bulk.among(session, Subscription.subscriber_id, subscriber_ids))
-            .order_by(Subscription.subscriber_id)  # the same order for all, so that no two wait for each other
-            .with_for_update()
-        )
-    }
+    held = _held(session, to, set(subscriber_ids).difference(made_now))
     new, moved, unchanged, kept_out = [], [], [], []
     for subscriber_id in sorted(set(subscriber_ids)):
         now = held.get(subscriber_id)
@@ -115,6 +110,18 @@ def _answered_otherwise(now: Standing, held: Basis, standing: Standing, basis: B
     return now == Standing.unsubscribed or (
         now == Standing.pending and standing == Standing.confirmed and held == basis
     )
+
+
+def _held(session: Session, to: List, subscriber_ids: AbstractSet[int]) -> dict[int, Row[int, Standing, Basis]]:
+    if not subscriber_ids:
+        return {}
+    found = session.execute(
+        select(Subscription.subscriber_id, Subscription.standing, Subscription.basis)
+        .where(Subscription.list_id == to.id, bulk.among(session, Subscription.subscriber_id, list(subscriber_ids)))
+        .order_by(Subscription.subscriber_id)  # the same order for all, so that no two wait for each other
+        .with_for_update()
+    )
+    return {row.subscriber_id: row for row in found}
 
 
 def subscribe(
@@ -264,7 +271,6 @@ def _write(
         session,
         ConsentEvent,
         [{"subscriber_id": subscriber_id} for subscriber_id in subscriber_ids],
-        returning=[ConsentEvent.id],
         list_id=to.id,
         standing=standing,
         purpose=to.purpose,

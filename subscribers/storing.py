@@ -98,6 +98,7 @@ def store(
         source=source,
         wording=wording,
         imported=True,
+        made_now=created.values(),
     )
     changed = {}
     for key, row in known.items():
