@@ -109,6 +109,8 @@ class Settings(BaseSettings):
     """One or several relays separated by spaces; empty: the local inbox."""
     public_url: str = ""
     """Where recipients reach the public pages; https for any mail that leaves this machine."""
+    source_url: str = ""
+    """Where readers find the source code of this very program, as the AGPL (section 13) asks; on every public page."""
     bounce_domain: str = ""
     """The domain of the return path; empty: the sender's."""
     list_domain: str = ""
@@ -162,6 +164,13 @@ class Settings(BaseSettings):
         if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
             raise ValueError("write it as https://press.example.org")
         return value.rstrip("/")
+
+    @field_validator("source_url")
+    @classmethod
+    def _source(cls, value: str) -> str:
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("write it as https://example.org/broadside")
+        return value
 
     @field_validator("bounce_domain", "list_domain")
     @classmethod

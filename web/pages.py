@@ -4,6 +4,7 @@ import logging
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from babel import Locale
 from fastapi import Request
@@ -12,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from config.settings import settings
 from mailer.render.words import fallbacks, translations
 
 logger = logging.getLogger(__name__)
@@ -44,10 +46,15 @@ class Headers:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, before = scope.get("path", ""), prefix()
+        if before and path.startswith(f"{before}/"):  # a proxy may pass the prefix on, or take it off
+            path = path.removeprefix(before)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if scope["path"].startswith("/static/") and message["status"] < 400:
+                if path.startswith("/static/") and message["status"] < 400:
                     headers.setdefault("Cache-Control", STATIC_CACHE)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -96,13 +103,18 @@ def render(template: str, language: str = "en", **values: Any) -> str:
             _=translations(language, "web"),
             language=language,
             direction=Locale.parse(language).text_direction,
-            **values,
+            **{"base": "", "source": "", **values},
         )
     )
+
+
+def prefix() -> str:
+    """The path of PUBLIC_URL, which stands before every path of the public pages: `/press`, or nothing."""
+    return urlsplit(settings().public_url).path
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of templates/web in the reader's language."""
     language = reader_language(request.headers.get("accept-language", ""))
-    html = render(template, language, **values)
+    html = render(template, language, base=prefix(), source=settings().source_url, **values)
     return HTMLResponse(html, status, headers={"Content-Language": language, "Vary": "Accept-Language"})

@@ -5,6 +5,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from mailer.render.words import FOLDER
+from tests.press import set_up
 from tests.web.serving import http
 from web import pages
 from web.app import create_app
@@ -65,3 +66,20 @@ def test_every_word_of_the_pages_is_in_every_language() -> None:
         with (FOLDER / language / "LC_MESSAGES" / "web.po").open("rb") as file:
             catalogue = {message.id: message.string for message in read_po(file, abort_invalid=True) if message.id}
         assert {word for word, translation in catalogue.items() if translation} == words, language
+
+
+@pytest.mark.parametrize("path", ["/", "/press/"])
+def test_under_a_path_everything_is_found_and_the_source_is_offered(
+    database: str, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    set_up(monkeypatch, public_url="https://example.org/press/", source_url="https://example.org/source")
+    with http(create_app()) as url:
+        page = httpx.get(url + path, headers={"Accept-Language": "de"})
+        assert page.status_code == 200 and '<a href="https://example.org/source">Quelltext</a>' in page.text
+        for link in re.findall(r'(?:href|src)="(/[^"]*)"', page.text):
+            assert link.startswith("/press/static/")
+            found = httpx.get(url + link)
+            assert found.status_code == 200 and found.headers["cache-control"] == pages.STATIC_CACHE
+    set_up(monkeypatch, source_url="")
+    with http(create_app()) as url:
+        assert "Quelltext" not in httpx.get(url, headers={"Accept-Language": "de"}).text
