@@ -82,7 +82,7 @@ def import_(
     seen = preview(people_in) if dry_run else {}
     if dry_run and not as_json:
         show_file(seen)
-    with progress("importing", quiet=as_json) as show:
+    with progress("reading" if dry_run else "importing", quiet=as_json) as show:
         counts = import_people(people_in, list_name, basis, source, wording=wording, dry_run=dry_run, progress=show)
     understood = statuses(people_in)
     if as_json:

@@ -179,7 +179,8 @@ class Statuses:
 
 def _unknown(column: StatusColumn) -> str:
     words = sorted(column.unknown, key=lambda word: (-column.rows[word], word))
-    empty = column.rows[""] and "" not in column._decided and len(column.rows) > 1  # noqa: SLF001 -- of this module
+    others = column.rows.keys() - {"", A_DATE}  # beside dates alone an empty cell says nothing
+    empty = column.rows[""] and others and "" not in column._decided  # noqa: SLF001 -- of this module
     if empty and column.kind in {"word", "perhaps", "subscribed", "confirmed"}:
         words.append("")
     if not words:

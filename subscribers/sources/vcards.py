@@ -70,7 +70,7 @@ def _cards(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     begins, lines = 0, []
     with open_text(path, encoding) as file:
         try:
-            for number, line in enumerate(file.read().splitlines(), 1):
+            for number, line in enumerate(map(_bare, file), 1):
                 if line.strip().upper() == "BEGIN:VCARD" and not begins:
                     begins = number
                 if begins:
@@ -82,6 +82,10 @@ def _cards(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             raise Refused(f"{path.name} is not {encoding}; say its encoding by --encoding") from None
     if begins:
         raise Refused(f"{path.name}: the card that begins on line {begins} does not end; mend or delete it")
+
+
+def _bare(line: str) -> str:
+    return line.rstrip("\r\n")
 
 
 def _row(card: Any) -> list[str]:

@@ -1,13 +1,16 @@
 """Names, columns in many languages, lists of addresses and cards."""
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.errors import Refused, Unknown
-from subscribers.fields import FIELDS, country, language
+from subscribers.columns import plain
+from subscribers.fields import FIELDS, country, language, one_line
 from subscribers.sources.address_list import addresses_in
 from subscribers.sources.meanings import meanings_of
 from subscribers.sources.names import parts_of
@@ -72,6 +75,56 @@ NAMES = st.text("Zoë O'Brien", max_size=10).map(str.strip).filter(lambda text: 
 def test_addresses_with_names_come_back_as_they_were(people: list[tuple[str, str]], between: str) -> None:
     line = between.join(f'"{name}" <{local}@example.org>' if name else f"{local}@example.org" for local, name in people)
     assert list(addresses_in(line)) == [(f"{local}@example.org", name) for local, name in people]
+
+
+NAMES_OF = {
+    field: st.sampled_from(sorted(name for name, (becomes, _) in known().fields.items() if becomes == field))
+    for field in ("email", "first_name", "last_name", "organisation")
+}
+PART = st.text("Zoëßé O'Brien;,\t\"", min_size=1, max_size=8).filter(lambda text: text.strip("'\" ;,\t"))
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.tuples(*NAMES_OF.values()),
+    st.lists(st.tuples(PART, PART, PART), min_size=1, max_size=4),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "windows-1252"]),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.booleans(),
+)
+def test_people_are_read_whatever_the_language_dialect_and_encoding(
+    tmp_path: Path,
+    header: tuple[str, ...],
+    people: list[tuple[str, ...]],
+    encoding: str,
+    delimiter: str,
+    quoting: int,
+    sep_line: bool,
+) -> None:
+    text = io.StringIO(newline="")
+    rows = [[f"p{number}@example.org", *parts] for number, parts in enumerate(people)]
+    csv.writer(text, delimiter=delimiter, quoting=quoting).writerows([header, *rows])  # type: ignore[call-overload]
+    path = tmp_path / "people.csv"
+    written = f"sep={delimiter}\r\n" * sep_line + text.getvalue()
+    try:
+        path.write_bytes(written.encode(encoding))
+    except UnicodeEncodeError:  # a header in Greek, in Windows-1252
+        path.write_bytes(written.encode("utf-8"))
+    file = open_people(path)
+    read = [file.columns.person(cells) for _, cells in file.table.rows()]
+    assert [(one.address.email, *(one.values[name] for name in list(NAMES_OF)[1:])) for one in read] == [
+        (email, *(one_line(plain(part.strip())) for part in parts)) for email, *parts in rows
+    ]
+
+
+def test_beside_dates_of_joining_an_empty_cell_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("Subscriber,Status,Subscribed\na@example.org,Active,2024-01-05\nb@example.org,Unconfirmed,\n")
+    statuses = open_people(path).columns.statuses
+    for _, cells in open_people(path).table.rows():
+        statuses.notice(cells)
+    statuses.check()
 
 
 def test_what_a_field_of_another_program_cannot_take_is_kept_as_it_is(tmp_path: Path) -> None:
