@@ -29,6 +29,30 @@ PERHAPS = (
     (re.compile(r"\[[A-Z][A-Z _-]{2,30}\](?![(\[:])"), "a blank to fill in, or an abbreviation"),
 )
 """What somebody might."""
+FROM_WORD = (
+    (re.compile(r"\[[A-Z]{1,3}\d{1,3}\](?![(\[:])"), "the mark of a comment"),
+    (re.compile(r"\b(?:Commented|Kommentiert|Commenté|Comentado|Commentato|Comment) \[\w{1,4}\]\s?:"), "a comment"),
+    (
+        re.compile(r"^(?:Deleted|Formatted|Inserted|Moved \((?:insertion|deletion)\))\s?:.*$", re.MULTILINE),
+        "a tracked change",
+    ),
+    (re.compile(r"\{\+\+.*?\+\+\}|\{--.*?--\}|\{~~.*?~~\}|\{>>.*?<<\}", re.DOTALL), "a tracked change"),
+    (
+        re.compile(r"\{\.(?:insertion|deletion|comment-start|comment-end|paragraph-insertion)\b[^}]*\}"),
+        "a tracked change",
+    ),
+    (re.compile(r"</?(?:ins|del)\b[^>]*>", re.IGNORECASE), "a tracked change"),
+    (
+        re.compile(
+            r"Error! (?:Reference source not found|Bookmark not defined|Hyperlink reference not valid)\.?|"
+            r"Fehler! (?:Verweisquelle|Textmarke|Hyperlink-Referenz)[^.\n]*\.?|"
+            r"Erreur ?! (?:Source du renvoi|Signet)[^.\n]*\.?"
+        ),
+        "a reference that Word lost",
+    ),
+    (re.compile(r"\b(?:MERGEFIELD|HYPERLINK) [\"\\]?\w+|«\w+_\w+»"), "a field of Word"),
+)
+"""What Word leaves in a text that is copied or converted."""
 
 
 def leftovers(text: str, patterns: tuple[tuple[re.Pattern[str], str], ...]) -> Iterator[tuple[re.Match[str], str]]:

@@ -2,7 +2,7 @@
 
 from mailer.checks.dossier import Dossier
 from mailer.checks.edition import Edition
-from mailer.checks.leftovers import PERHAPS, SURE, leftovers
+from mailer.checks.leftovers import FROM_WORD, PERHAPS, SURE, leftovers
 from mailer.checks.registry import Found, edition_rule
 from mailer.findings import Level
 
@@ -27,3 +27,12 @@ def possible_placeholder(edition: Edition, dossier: Dossier) -> Found:
         for found, what in leftovers(passage.text, PERHAPS):
             if not any(begin < found.end() and found.start() < end for begin, end in certain):
                 yield passage.where(found.start()), f"{found[0]!r} looks like {what}", _REMEDY
+
+
+@edition_rule(Level.error)
+def word_leftover(edition: Edition, dossier: Dossier) -> Found:
+    """A comment, a tracked change or a broken reference that Word left."""
+    del dossier
+    for passage in edition.passages:
+        for found, what in leftovers(passage.text, FROM_WORD):
+            yield passage.where(found.start()), f"{' '.join(found[0].split())!r} looks like {what}", "take it out"
