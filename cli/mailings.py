@@ -105,20 +105,32 @@ def list_(as_json: AsJson = False) -> None:
         say("there is no mailing yet; bring one in with: broadside mailing import DIR")
 
 
-@app.command(epilog=example("broadside mailing check value-gap", "broadside mailing check value-gap --json"))
-def check(name: Name, as_json: AsJson = False) -> None:
-    """Look for mistakes: the text, pictures, placeholders, and the message of every reader.
+@app.command(epilog=example("broadside mailing check value-gap", "broadside mailing check value-gap --online --json"))
+def check(
+    name: Name,
+    as_json: AsJson = False,
+    online: Annotated[bool, typer.Option("--online", help="Ask each link whether it leads somewhere.")] = False,
+    at: Annotated[
+        str | None, typer.Option(metavar="ISO-TIME-WITH-ZONE", help="Check it as if it were sent then.")
+    ] = None,
+) -> None:
+    """Read a mailing as a careful colleague would, and make the message of every reader.
 
-    Errors stop a send (exit status 1), warnings do not.
+    Errors stop a send (exit status 1), warnings do not. Only with --online is anything asked of other machines.
     """
+    moment = sending.instant(at)
     with reading() as session:
         mailing = find_mailing(session, name)
         with working(f"checking {mailing.name}", quiet=as_json):
-            report = check_mailing(session, mailing)
+            report = check_mailing(session, mailing, goes_out=moment, online=online)
     if as_json:
         write_json(report.as_json())
     else:
         show_findings(report)
+        if report.left_out:
+            left_out = Counter(report.left_out)
+            people = count(left_out.total(), "person", "people")
+            say(f"{people} in the audience would get nothing: {_listed(left_out)}")
         if report.ok:
             by_language = ", ".join(f"{language} {number:,}" for language, number in sorted(report.languages.items()))
             say(f"{name} may be sent to {count(report.recipients, 'reader')} ({by_language})", "green")

@@ -41,12 +41,12 @@ def send(
     Errors that the check finds stop it. The audience is who is on the lists when sending begins. With --wait the exit
     status is 3 where some failed, are uncertain or are still tried again.
     """
-    moment = _instant(at)
+    moment = instant(at)
     with reading() as session:
         mailing = control.find_mailing(session, name)
         control.refuse_if_sent(mailing)
         with working(f"checking {mailing.name}"):
-            report = check_mailing(session, mailing)
+            report = check_mailing(session, mailing, goes_out=moment)
     if report.findings:
         show_findings(report, on_error_stream=True)
     if not report.ok:
@@ -120,7 +120,7 @@ def retry(
     _go_on(name, wait=wait)
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant(text: str | None) -> datetime | None:
     """The moment to send at. Raises BadParameter for one without a zone, or that is past."""
     if text is None:
         return None

@@ -64,6 +64,8 @@ class Dossier:
     """How many readers mailings had lately; None where there were too few to say."""
     relay: tuple[str, int] | None
     """The relay that takes the least, and how many octets, as far as relays have said."""
+    dead: Mapping[str, str]
+    """Links that lead nowhere, and why; none where nobody asked."""
     editions: list[Edition]
     """The default one first."""
 

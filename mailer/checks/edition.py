@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from html import unescape
 from typing import Any
+from urllib.parse import unquote
 
 from markdown_it.token import Token
 
@@ -161,6 +162,13 @@ class Edition:
                 described = fields[step]
                 fields = described.items.fields if described.items else described.fields
         return self.front_text(*group, name) if name in fields else "-"
+
+    @cached_property
+    def fixed_links(self) -> list[str]:
+        """The addresses on the web that are the same for every reader."""
+        written = "\n".join([self.body, *(words for _, _, words in leaves(self.kind.front, self.front))])
+        web = (link.target for link in self.links if link.target.lower().startswith(("http://", "https://")))
+        return [target for target in web if target in written or unquote(target) in written]
 
     @cached_property
     def prose(self) -> list[Block]:

@@ -12,6 +12,7 @@ from mailer import relays
 from mailer.audience import candidates
 from mailer.checks.dossier import Dossier, Readers
 from mailer.checks.edition import Edition
+from mailer.checks.online import dead
 from mailer.checks.proofs import Proofs
 from mailer.editions import Materials, compile_draft, drafts_of, materials_of
 from mailer.languages import choose, official_languages
@@ -34,11 +35,13 @@ FEWEST = 3
 """Mailings without which nothing is usual."""
 
 
-def gather(session: Session, mailing: Mailing, *, goes_out: datetime | None, now: datetime | None) -> Dossier:
+def gather(
+    session: Session, mailing: Mailing, *, goes_out: datetime | None, now: datetime | None, online: bool
+) -> Dossier:
     """The dossier of a mailing as it and its audience are now.
 
-    `goes_out` is when it would be sent, else when it is scheduled; `now` is for tests. Raises Unknown where the
-    audience names a list, segment or mailing that is gone.
+    `goes_out` is when it would be sent, else when it is scheduled; `now` is for tests; `online` lets links be asked.
+    Raises Unknown where the audience names a list, segment or mailing that is gone.
     """
     materials = materials_of(session, mailing)
     editions = [_edition(mailing, draft, materials) for draft in drafts_of(session, mailing)]
@@ -71,6 +74,7 @@ def gather(session: Session, mailing: Mailing, *, goes_out: datetime | None, now
         readers=readers,
         usual=_usual(session, mailing),
         relay=(relay.name, relay.limit) if relay else None,
+        dead=dead(link for edition in editions for link in edition.fixed_links) if online else {},
         editions=editions,
     )
 

@@ -130,6 +130,14 @@ def misleading_link(edition: Edition, dossier: Dossier) -> Found:
             )
 
 
+@edition_rule(Level.warning)
+def dead_link(edition: Edition, dossier: Dossier) -> Found:
+    """A link that leads nowhere; asked only with --online."""
+    for link in edition.links:
+        if link.target in dossier.dead:
+            yield link.at, f"{link.target}: {dossier.dead[link.target]}", "open it, and correct it or take it out"
+
+
 def host(link: Link) -> str:
     """The host of a link to the web, lower-case; "" of another kind of link."""
     try:

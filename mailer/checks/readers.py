@@ -51,7 +51,7 @@ def wrong_purpose(dossier: Dossier) -> Found:
         if purpose in dossier.kind.check.not_for:
             yield (
                 dossier.at("audience.lists"),
-                f"the list {name} is for {purpose}, and its people did not ask for a {dossier.kind.title.lower()}",
+                f"the list {name} is for {purpose}, and its people did not ask for mail of this kind",
                 "take it out of the audience, or send them another mailing",
             )
 

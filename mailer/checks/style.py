@@ -75,10 +75,10 @@ def length(edition: Edition, dossier: Dossier) -> Found:
     number = sum(len(_WORD.findall(block.text)) for block in edition.prose)
     kind = dossier.kind.title.lower()
     if number > most:
-        message = f"the text has {number:,} words; a {kind} has no more than {most:,}"
+        message = f"the text has {number:,} words; this kind, {kind}, has no more than {most:,}"
         yield edition.at(), message, "shorten it, or put part of it on the website"
     elif number < fewest:
-        message = f"the text has {number:,} words; a {kind} has at least {fewest:,}"
+        message = f"the text has {number:,} words; this kind, {kind}, has at least {fewest:,}"
         yield edition.at(), message, "see whether something was left out"
 
 

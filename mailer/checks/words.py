@@ -46,6 +46,6 @@ def _pattern(about: str, language: str) -> re.Pattern[str] | None:
 
 def _source(words: str) -> str:
     """Words of the file as a pattern, their first letter also large."""
-    escaped = re.escape(words).replace(r"\*", r"\w*").replace(r"\ ", r"\s+").replace("~", r"[^\W\d_a-zà-ÿ]\w*")
+    escaped = re.escape(words).replace(r"\*", r"\w*").replace(r"\ ", r"\s+").replace(r"\~", r"[^\W\d_a-zà-ÿ]\w*")
     first = escaped[0]
     return f"[{first}{first.upper()}]{escaped[1:]}" if first.isalpha() else escaped

@@ -1,23 +1,28 @@
 """What the check says about a mailing, from a folder and real rows."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from cli import demo_office
 from config.database import reading, transaction
+from config.migrate import upgrade
 from mailer.check import check_mailing
 from mailer.checks import gathering
 from mailer.checks.leftovers import SURE, leftovers
 from mailer.findings import Level, Report
 from mailer.folder import import_folder
 from mailer.house import import_house
-from mailer.models import Mailing
+from mailer.ledger.models import Batch
+from mailer.models import Mailing, MailingState
 from subscribers.lists import create_list
-from subscribers.models import Basis, List, Standing, Subscriber, Subscription
+from subscribers.models import Basis, List, Organisation, Standing, Subscriber, Subscription
 from tests.mailer.test_folder import picture
 
+CONTENT = Path(__file__).parents[2] / "cli" / "demo_content"
 YAML = """\
 kind: op-ed
 name: Note
@@ -40,7 +45,6 @@ def folder(database: str, tmp_path: Path) -> Path:
     path = tmp_path / "note"
     path.mkdir()
     (path / "mailing.yaml").write_text(YAML)
-    (path / "chart.png").write_bytes(picture())
     return path
 
 
@@ -61,12 +65,14 @@ def subscribe(number: int = 1, **fields: Any) -> None:
 
 def checked(folder: Path, body: str, *, front: str = FRONT, **others: str) -> Report:
     (folder / "en.md").write_text(front + body)
+    if "chart.png" in front + body or "cart.png" in body:
+        (folder / "chart.png").write_bytes(picture())
     for language, text in others.items():
         (folder / f"{language}.md").write_text(text)
     with transaction() as session:
         import_folder(session, folder)
     with reading() as session:
-        return check_mailing(session, session.scalars(select(Mailing)).one())
+        return check_mailing(session, session.scalars(select(Mailing).where(Mailing.name == "note")).one())
 
 
 def said(report: Report, level: Level = Level.error) -> list[str]:
@@ -149,8 +155,9 @@ def test_languages_that_nobody_wrote_are_counted(folder: Path) -> None:
 def test_large_mails_are_warned_of(folder: Path) -> None:
     subscribe(languages=("en",))
     report = checked(folder, "word " * 21_000)
-    [warning] = said(report, Level.warning)
-    assert report.ok and warning.startswith("en.md: the mail has up to 1")
+    warnings = said(report, Level.warning)
+    assert report.ok and warnings[0].startswith("en.md: the mail has up to 1")
+    assert warnings[1].startswith("en.md: the text has 21,000 words; this kind, op-ed, has no more than 1,200; shorten")
     (folder / "annex.pdf").write_bytes(b"x" * 1_800_000)
     (folder / "mailing.yaml").write_text(f"{YAML}attachments: [annex.pdf]\n")
     [warning] = said(checked(folder, "x"), Level.warning)
@@ -212,3 +219,64 @@ def test_what_may_be_a_placeholder_is_a_warning(folder: Path) -> None:
     subscribe(languages=("en",))
     report = checked(folder, "Article XX of [USA]")
     assert report.ok and len(said(report, Level.warning)) == 2
+
+
+def test_every_error_of_a_text_is_told_at_once(folder: Path) -> None:
+    front = "---\nsubject: '{{ a }} {{ b }}'\nauthor: {role: x}\nterms: |\n  Free.\n\n  {{ c }}\n---\n"
+    body = "{{ d }} {% if e %}\n{% for f in g %}{{ f }}{% endfor %}\n{% endif %}[x](page.html)"
+    report = checked(folder, body, front=front)
+    assert [str(finding.at) for finding in report.errors if finding.rule == "text"] == [
+        "en.md, headline",
+        "en.md, line 2 (subject)",
+        "en.md, line 2 (subject)",
+        "en.md, line 3 (author.name)",
+        "en.md, line 7 (terms)",
+        "en.md, line 9",
+        "en.md, line 9",
+        "en.md, line 10",
+    ]
+    unclosed = checked(folder, "{% if role %}\n{% for t in topics %}{{ t }}\n{{ h }}")
+    assert [finding.at.line for finding in unclosed.errors if finding.rule == "text"] == [7, 8]
+
+
+def test_the_audience_is_measured_against_the_usual_one(folder: Path) -> None:
+    subscribe(20, languages=("en",))
+    for number in range(3):
+        with transaction() as session:
+            office = session.scalars(select(Organisation)).one()
+            sent = Mailing(name=f"m{number}", title="M", kind="op-ed", sender="a@b.example", audience={})
+            sent.organisation_id, sent.default_language, sent.state = office.id, "en", MailingState.finished
+            session.add(sent)
+            session.flush()
+            batch = {"number": 1, "first_seq": 1, "last_seq": 2, "state": "done", "counts": {"sent": 2}}
+            session.add(Batch(mailing_id=sent.id, **batch))
+        rules = {finding.rule for finding in checked(folder, "x").findings}
+        assert ("large-audience" in rules) == (number == 2)
+
+
+def test_who_is_left_out_is_told(folder: Path) -> None:
+    subscribe(50, languages=("en",))
+
+    def leave(number: int) -> Report:
+        with transaction() as session:
+            for one in session.scalars(select(Subscription).order_by(Subscription.subscriber_id).limit(number)):
+                one.standing = Standing.unsubscribed
+        return checked(folder, "x")
+
+    report = leave(9)
+    assert report.left_out == {"unsubscribed": 9} and report.findings == []
+    [warning] = said(leave(12), Level.warning)
+    assert warning.startswith("mailing.yaml, line 4 (audience): 12 of 50 people get nothing: unsubscribed 12; ")
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in CONTENT.glob("*/mailing.yaml")))
+def test_the_demos_mailings_raise_no_false_alarm(environment: object, tmp_path: Path, name: str) -> None:
+    upgrade()
+    demo_office.lay_out(tmp_path, 60)
+    demo_office.enter_house(tmp_path)
+    demo_office.create_lists()
+    for audience in demo_office.LISTS:
+        demo_office.import_people(tmp_path, audience, lambda _done, _total: None)
+    with transaction() as session:
+        report = check_mailing(session, import_folder(session, CONTENT / name), now=datetime(2027, 2, 1, tzinfo=UTC))
+    assert [str(finding) for finding in report.findings if finding.rule != "unwritten-language"] == []
