@@ -1,5 +1,6 @@
 """Two subscribers made one: the stricter of their rights, links that go on working, and all of it undone."""
 
+import threading
 from itertools import product
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from config.database import reading, transaction
+from config.database import engine, reading, transaction
 from config.errors import Refused, Unknown
 from subscribers.addresses import normalise
 from subscribers.columns import Person
@@ -285,6 +286,27 @@ def test_what_cannot_be_merged(office: None) -> None:
     join()
     with transaction() as session, pytest.raises(Refused, match=f"merged into it: {OLD}"):
         unmerge(session, NEW)
+
+
+def test_who_leaves_by_an_old_link_while_the_merge_is_made_leaves_as_who_they_become(office: None) -> None:
+    if engine().dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    stand(OLD, "press", "confirmed")
+    link, left = public_id(OLD), threading.Event()
+
+    def leave() -> None:
+        with transaction() as session:
+            unsubscribe(session, public_id=link, list_id=find_list(session, "press").id, source="link")
+        left.set()
+
+    leaving = threading.Thread(target=leave)
+    with transaction() as session:
+        merge(session, NEW, OLD, source="x")
+        leaving.start()
+        assert not left.wait(1), "it waits"
+    leaving.join(30)
+    assert left.is_set()
+    assert (on_lists(NEW), on_lists(OLD)) == ({"press": "unsubscribed"}, {})
 
 
 STEPS = st.tuples(
