@@ -16,7 +16,7 @@ from subscribers.columns import Person, written
 from subscribers.fields import FIELDS
 from subscribers.lists import refuse_if_archived
 from subscribers.models import Basis, List, Role, Standing, Subscriber
-from subscribers.suppression import suppressed_among
+from subscribers.suppression import suppressed_among, suppressed_clause
 
 EMPTY: Mapping[str, Any] = {
     "first_name": "",
@@ -77,7 +77,8 @@ def store(
     suppressed = suppressed_among(session, hashes.values(), to.purpose)
     wanted = sorted(key for key in people if hashes[key] not in suppressed)
     known = _known(session, wanted)
-    suppressed |= _suppressed_elsewhere(session, known, hashes, to.purpose)
+    if standing != Standing.unsubscribed:  # that somebody left is written down whatever else holds of them
+        suppressed |= {hashes[key] for key in _suppressed_elsewhere(session, known, to.purpose)}
     known = {key: row for key, row in known.items() if hashes[key] not in suppressed}
     wanted = [key for key in wanted if hashes[key] not in suppressed]
     rows = [_row(people[key], hashes[key]) for key in wanted if key not in known]
@@ -118,16 +119,14 @@ def _known(session: Session, keys: Sequence[str]) -> dict[str, Row[Any]]:
     }
 
 
-def _suppressed_elsewhere(
-    session: Session, known: Mapping[str, Row[Any]], hashes: Mapping[str, str], purpose: str
-) -> set[str]:
-    """The hashes of addresses that were merged into one that is suppressed."""
-    merged = {row.person: hashes[key] for key, row in known.items() if row.person != row.id}
+def _suppressed_elsewhere(session: Session, known: Mapping[str, Row[Any]], purpose: str) -> set[str]:
+    """The keys of addresses that were merged into one that is suppressed."""
+    merged = {key: row.person for key, row in known.items() if row.person != row.id}
     if not merged:
         return set()
-    persons = select(Subscriber.id, Subscriber.address_hash).where(bulk.among(session, Subscriber.id, list(merged)))
-    theirs = {row.address_hash: merged[row.id] for row in session.execute(persons)}
-    return {theirs[held] for held in suppressed_among(session, theirs, purpose)}
+    persons = bulk.among(session, Subscriber.id, sorted(set(merged.values())))
+    held = set(session.scalars(select(Subscriber.id).where(persons, suppressed_clause(purpose))))
+    return {key for key, person in merged.items() if person in held}
 
 
 def _row(person: Person, hashed: str) -> dict[str, Any]:

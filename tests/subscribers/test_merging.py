@@ -213,10 +213,11 @@ def test_leaving_again_what_only_the_merge_had_left_outlives_the_merge(office: N
     assert on_lists(NEW) == {"press": "unsubscribed"}
 
 
-def bring(*addresses: str, to: str = "press") -> Stored:
+def bring(*addresses: str, to: str = "press", standing: Standing = Standing.confirmed) -> Stored:
     with transaction() as session:
         people = {a: Person(normalise(a), {"organisation": "From the file"}, {}) for a in addresses}
-        return store(session, people, find_list(session, to), basis=Basis.consent, source="file", wording="")
+        told: dict[str, Any] = {"basis": Basis.consent, "source": "file", "wording": "", "standing": standing}
+        return store(session, people, find_list(session, to), **told)
 
 
 def test_an_import_of_the_old_address_finds_the_person(office: None) -> None:
@@ -232,8 +233,12 @@ def test_an_import_of_the_old_address_finds_the_person(office: None) -> None:
         assert session.scalars(select(Subscriber.organisation).where(Subscriber.email == OLD)).one() == "Old"
     with transaction() as session:
         suppress(session, NEW, Reason.objection)
-    assert bring(OLD, to="events").kept_out == {OLD}
+        older = add(session, "zoe@older.example.org").email
+    join(NEW, older)
+    assert bring(OLD, older, to="events").kept_out == {OLD, older}
     assert "events" not in on_lists(NEW)
+    bring(OLD, to="events", standing=Standing.unsubscribed)
+    assert on_lists(NEW)["events"] == "unsubscribed"
 
 
 def test_what_was_changed_since_is_not_undone(office: None) -> None:
