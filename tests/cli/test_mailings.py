@@ -57,10 +57,15 @@ def test_check_tells_errors_by_its_status(folder: Path) -> None:
     text.write_text(text.read_text().replace("first_name", "frist_name"))
     broadside("mailing", "import", folder)
     said = broadside("mailing", "check", "value-gap", status=1)
-    assert "en.md" in said.out
-    assert "first_name" in said.out
+    assert "\nen.md\n  error line " in f"\n{said.out}"
+    assert "no field named 'frist_name' [text]\n      did you mean 'first_name'?\n" in said.out
     said = broadside("mailing", "check", "value-gap", "--json", status=1)
     assert not said.json["ok"]
+    places = {(one["file"], one["rule"], one["level"]) for one in said.json["findings"] if one["level"] == "error"}
+    assert places == {("en.md", "text", "error")} and all(
+        one["line"] for one in said.json["findings"] if one["rule"] == "text"
+    )
+    assert broadside("mailing", "check", "value-gap", "--at", "2020-01-01T09:00", status=2).err
 
 
 def test_audience_names_everybody_and_the_reason_of_those_left_out(folder: Path) -> None:
