@@ -10,7 +10,7 @@ from subscribers.reading import Table
 from subscribers.sources.address_list import begins_with_address, open_address_list
 from subscribers.sources.meanings import understood
 from subscribers.sources.statuses import file_name_says, meaning
-from subscribers.sources.table import Tool, recognise
+from subscribers.sources.table import Tool, recognise, status_kind
 from subscribers.sources.vcards import ADDRESS_BOOK, CardTable, is_vcard, open_vcards
 
 REASON = "reason"
@@ -46,6 +46,10 @@ def open_people(
     table = _table(path, mapping, encoding)
     tool = ADDRESS_BOOK if isinstance(table, CardTable) else recognise(table.columns)
     again = path.name.endswith(".rejected.csv") and table.columns[-1] == REASON
+    if everybody:
+        all_are = meaning(everybody, f"all in {path.name}")
+    else:
+        all_are = file_name_says(path, columns_say=any(map(status_kind, table.columns)))
     columns = Columns(
         table.columns,
         mapping,
@@ -53,7 +57,7 @@ def open_people(
         REASON if again else "",
         tool=tool,
         decided=statuses,
-        everybody=meaning(everybody, f"all in {path.name}") if everybody else file_name_says(path),
+        everybody=all_are,
     )
     return PeopleFile(table, tool, columns)
 

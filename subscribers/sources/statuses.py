@@ -22,6 +22,8 @@ KINDS = ("word", "perhaps", "subscribed", "confirmed", "unsubscribed", "objectio
 REMEMBERED = 10_000
 """Different cells of one column that are remembered; dates may be as many as rows."""
 SHOWN = 8
+DAYS = 5
+"""Digits from which a number is a date, as spreadsheets count days and programs seconds; fewer are a count."""
 _STRICT = (Standing.confirmed, Standing.pending, Standing.unsubscribed)
 _WEIGHT = (None, Reason.hard_bounce, Reason.objection, Reason.complaint)
 _DATE = re.compile(r".*\b(?:19|20)\d\d(?:\b|T|-?\d\d-?\d\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b")
@@ -134,7 +136,7 @@ class StatusColumn:
             return if_yes, text
         if word in table.words:
             return table.words[word], text
-        if _DATE.match(text) or (text.isdecimal() and int(text) > 1):
+        if _DATE.match(text) or (text.isdecimal() and len(text) >= DAYS):
             return if_yes, A_DATE
         return None, text
 
@@ -213,10 +215,10 @@ def status_of(said: Said | None) -> str:
     return str(said.reason).replace(" ", "-") if said.reason else str(said.standing)
 
 
-def file_name_says(path: Path) -> Said | None:
+def file_name_says(path: Path, *, columns_say: bool = False) -> Said | None:
     """How the file's name says that everybody in it stands: of several ways, that they left.
 
-    Raises Refused where it may say so or may not.
+    Raises Refused where it may say so or may not, unless there are columns that say it.
     """
     table, words = known(), words_of(path.name)
     found: set[str] = set()
@@ -228,7 +230,7 @@ def file_name_says(path: Path) -> Said | None:
             around = [*words[max(0, place - 1) : place], *words[place + len(name) : place + len(name) + 1]]
             if status != "unclear" and not table.turning.intersection(around):
                 found.add(status)
-            elif not found:
+            elif not found and not columns_say:
                 raise Refused(
                     f"the name {path.name!r} may mean that all in it had left, or that they are gone from it; say how"
                     f" everybody in it stands, as in --everybody unsubscribed (or {', '.join(MEANINGS)})"

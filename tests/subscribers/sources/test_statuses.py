@@ -74,6 +74,9 @@ def test_a_column_of_being_on_the_list_is_the_other_way_round(yes: str, no: str)
         ("Stato", "cancellato", "unsubscribed"),
         ("email_opt_out_flag", "Y", "unsubscribed"),  # by what its name looks like
         ("Has bounced?", "x", "hard-bounce"),
+        ("Bounce type", "Hard", "hard-bounce"),
+        ("Soft bounces", "3", "confirmed"),
+        ("Consent", "withdrawn", "unsubscribed"),
         ("SMS opt out", "yes", "confirmed"),  # another channel
         ("Do not phone", "1", "confirmed"),
         ("Lead Status", "Open", "confirmed"),
@@ -135,6 +138,10 @@ def test_nobody_is_put_on_a_list_by_a_guess(
                 word in TABLE.words or word in TABLE.yes | TABLE.no or any(map(str.isdigit, word)) or not word.isalnum()
             )
     assert open_people(path, mapping={column: ""}).columns.statuses.columns == []
+
+
+def test_a_count_is_no_word() -> None:
+    assert stands("hard bounce", "3") == "unknown"
 
 
 def test_unknown_words_are_named_with_what_to_do(tmp_path: Path) -> None:
@@ -202,5 +209,8 @@ def test_a_name_that_may_mean_either_is_asked_about(tmp_path: Path, name: str) -
     path.write_text("email\na@example.org\n")
     with pytest.raises(Refused, match="--everybody"):
         open_people(path)
+    path.write_text("email,clean_time\na@example.org,2024-03-01\n")
+    file = open_people(path)  # its columns say it
+    assert status_of(file.columns.person(["a@example.org", "2024-03-01"]).said) == "hard-bounce"
     assert open_people(path, everybody="confirmed").columns.statuses.everybody is None
     assert status_of(open_people(path, everybody="hard-bounce").columns.statuses.everybody) == "hard-bounce"
