@@ -124,7 +124,7 @@ class Demo:
             if not report.ok:
                 show_findings(report)
                 raise Refused(f"the demo's {self.kind} does not pass its check")
-            foreign = sum(finding.rule == "language" for finding in report.findings)
+            foreign = sum(finding.rule == "unwritten-language" for finding in report.findings)
             say(f"  {count(foreign, 'warning')}: languages without a text, whose readers get the English one")
         return mailing_id
 
