@@ -112,8 +112,8 @@ def skip_cancelled(session: Session, mailing_id: int) -> None:
             continue
         counts = dict(batch.counts)
         for state in (State.queued, State.deferred):
-            for _ in range(counts.get(state, 0)):
-                move(counts, state, f"{State.skipped}:{Skip.cancelled}")
+            if number := counts.get(state, 0):
+                move(counts, state, f"{State.skipped}:{Skip.cancelled}", number)
         session.execute(
             update(Delivery)
             .where(members(batch), Delivery.state.in_([State.queued, State.deferred]))

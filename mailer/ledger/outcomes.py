@@ -1,5 +1,6 @@
 """From what the recorder knows to what the ledger says: each delivery's outcome, recorded in one commit a batch."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -158,8 +159,8 @@ def write_known(
         ).all()
         counts = dict(batch.counts)
         again = [row.seq for row in rows if row.state == State.deferred]
-        for _ in again:
-            move(counts, State.deferred, State.queued)
+        if again:
+            move(counts, State.deferred, State.queued, len(again))
         batch.counts = counts
         session.execute(
             update(Delivery)
@@ -203,16 +204,18 @@ def _write(
             "retry_at": _retry_at(outcome, mailing, attempts, now, recorder_read),
         }
         rows.append(row)
+    for state, number in Counter(row["state"] for row in rows).items():
         # A claimed delivery's row says queued; the table of transitions knows it as claimed.
         if from_state is State.claimed:
-            move(counts, State.queued, State.claimed)
-        move(counts, from_state, outcome.state)
+            move(counts, State.queued, State.claimed, number)
+        move(counts, from_state, state, number)
     if not rows:
         batch.counts = counts
         return
     stored = State.queued if from_state is State.claimed else from_state
     # What is alike in all rows, mostly everything but the reply, travels once.
-    same = {name: value for name, value in rows[0].items() if name != "seq" and all(row[name] == value for row in rows)}
+    columns = zip(rows[0], zip(*(row.values() for row in rows), strict=True), strict=True)
+    same = {name: values[0] for name, values in columns if name != "seq" and values.count(values[0]) == len(values)}
     varied = [{name: value for name, value in row.items() if name not in same} for row in rows]
     theirs = Delivery.mailing_id == batch.mailing_id, Delivery.state == stored
     update_rows(session, Delivery, varied, key="seq", where=theirs, **same)

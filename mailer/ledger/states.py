@@ -54,17 +54,17 @@ def check(old: State, new: State) -> State:
     return new
 
 
-def move(counts: dict[str, int], old: str, new: str) -> None:
-    """Count one delivery of a batch under its new state; a skipped one is counted as `skipped:reason`."""
+def move(counts: dict[str, int], old: str, new: str, number: int = 1) -> None:
+    """Count deliveries of a batch under their new state; a skipped one is counted as `skipped:reason`."""
     check(State(old.partition(":")[0]), State(new.partition(":")[0]))
-    take_out(counts, old)
-    counts[new] = counts.get(new, 0) + 1
+    take_out(counts, old, number)
+    counts[new] = counts.get(new, 0) + number
 
 
-def take_out(counts: dict[str, int], state: str) -> None:
-    """Count one delivery less in a state: it moves on, or into another batch."""
-    if counts.get(state, 0) < 1:
-        raise ForbiddenTransitionError(f"a batch has no {state} delivery to take out")
-    counts[state] -= 1
+def take_out(counts: dict[str, int], state: str, number: int = 1) -> None:
+    """Count so many deliveries less in a state: they move on, or into another batch."""
+    if counts.get(state, 0) < number:
+        raise ForbiddenTransitionError(f"a batch has no {number} {state} deliveries to take out")
+    counts[state] -= number
     if not counts[state]:
         del counts[state]

@@ -45,12 +45,15 @@ class Body:
         # Holds the template's constants and nothing else: a recipient's values are never kept.
         self._encoded = {constant: encode(constant) for constant in self._source.constants}
 
-    def encoded(self, scope: Context) -> bytes:
-        """The rendered text in quoted-printable, ending in CRLF. Raises as `Source.chunks` does."""
+    def encoded(self, scope: Context) -> list[bytes]:
+        """The rendered text in quoted-printable, in pieces that end in CRLF. Raises as `Source.chunks` does."""
         known = self._encoded.get
-        body = b"".join([known(chunk) or encode(chunk) for chunk in self._source.chunks(scope)])
+        pieces = [known(chunk) or encode(chunk) for chunk in self._source.chunks(scope)]
+        last = next(filter(None, reversed(pieces)), b"")
         # A body ends in a line break: one that does not has a soft break to be completed, or is empty.
-        return body if body.endswith(b"\r\n") and not body.endswith(b"=\r\n") else body + b"\r\n"
+        if last.endswith(b"=\r\n") or not last.endswith(b"\r\n"):
+            pieces.append(b"\r\n")
+        return pieces
 
 
 def _constants(code: CodeType) -> Iterator[str]:

@@ -40,6 +40,8 @@ class BadValue(ValueError):
 
 def cleaned(value: str) -> str:
     """The value as a header may hold it: each run of white space and control characters is one space, none around."""
+    if value.isprintable() and "  " not in value:  # nothing of all that is in it, as in nearly all
+        return value.strip()
     return _NOISE.sub(" ", well_formed(value)).strip()
 
 
@@ -59,14 +61,21 @@ def mailbox(name: str, display_name: str, address: str) -> str:
     Raises BadValue for what is no address.
     """
     local, _, domain = address.rpartition("@")
-    try:
-        domain = ascii_domain(domain)
-    except ValueError:
-        raise BadValue("not an address") from None
-    if len(address) > _LONGEST_ADDRESS or not _LOCAL_PART.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+    domain = _domain(domain)
+    if not domain or len(address) > _LONGEST_ADDRESS or not _LOCAL_PART.fullmatch(local):
         raise BadValue("not an address")
     phrase = _phrase(display_name, len(name) + 2)
     return _field(name, [*phrase, f"<{local}@{domain}>"] if phrase else [f"{local}@{domain}"])
+
+
+@lru_cache(maxsize=4096)
+def _domain(domain: str) -> str:
+    """The domain in A-labels, empty for what is none. Kept: readers share their domains."""
+    try:
+        domain = ascii_domain(domain)
+    except ValueError:
+        return ""
+    return domain if _DOMAIN.fullmatch(domain) else ""
 
 
 def split_mailbox(value: str) -> tuple[str, str]:

@@ -63,9 +63,9 @@ class MessagePlan:
         self.language = compiled.language
         self._jinja = jinja = environment(compiled.language)
         self._subject = Source(jinja, compiled.subject)
-        self._text = Body(jinja, compiled.text)
-        self._html = Body(jinja, compiled.html)
-        self._calendar = Body(jinja, compiled.calendar.source) if compiled.calendar else None
+        self._bodies = [("text", Body(jinja, compiled.text)), ("HTML", Body(jinja, compiled.html))]
+        if compiled.calendar:
+            self._bodies.insert(1, ("calendar", Body(jinja, compiled.calendar.source)))
         self._skeleton = skeleton(compiled, media)
         self._sender = headers.mailbox("From", *headers.split_mailbox(compiled.sender))
         if compiled.reply_to:
@@ -82,12 +82,12 @@ class MessagePlan:
         )
         subject = self._made("subject", self._subject.text, values)
         head = self._made("header", self._header, recipient, stamp, subject)
-        text = self._made("text", self._text.encoded, values)
-        bodies = [text]
-        if self._calendar:
-            bodies.append(self._made("calendar", self._calendar.encoded, values))
-        bodies.append(self._made("HTML", self._html.encoded, values))
-        return b"".join((head, *self._skeleton.around(*bodies)))
+        before, *behind = self._skeleton.pieces
+        pieces = [head, before]
+        for (part, body), after in zip(self._bodies, behind, strict=True):
+            pieces += self._made(part, body.encoded, values)
+            pieces.append(after)
+        return b"".join(pieces)
 
     def _header(self, recipient: Recipient, stamp: Stamp, subject: str) -> bytes:
         if not headers.cleaned(subject):

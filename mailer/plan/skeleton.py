@@ -15,7 +15,6 @@ Boundaries begin with `=_`, which neither quoted-printable nor base64 can produc
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from urllib.parse import quote
 
 from config.errors import Refused
@@ -37,10 +36,6 @@ class Skeleton:
 
     pieces: tuple[bytes, ...]
     """One more than there are bodies; the first begins with the header fields MIME-Version and Content-Type."""
-
-    def around(self, *bodies: bytes) -> Iterator[bytes]:
-        """The pieces with the bodies between them."""
-        return (part for pair in zip_longest(self.pieces, bodies, fillvalue=b"") for part in pair)
 
 
 def skeleton(edition: CompiledEdition, media: Mapping[str, bytes]) -> Skeleton:

@@ -19,6 +19,7 @@ BUDGET = "budget of this message"
 _CALENDAR_LINE = 70
 """Octets; a line of a calendar has at most 75."""
 _UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_MARKUP = re.compile("[&<>'\"]")
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]+")
 _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
@@ -26,7 +27,7 @@ _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 def clean(text: str) -> str:
     """Breaks and control characters become one space, direction controls go, what is no character becomes U+FFFD."""
-    if not _UNWANTED.search(text):
+    if text.isprintable() or not _UNWANTED.search(text):  # the first is quick, and true of nearly all
         return text
     return _NO_CHARACTER.sub("\ufffd", _DIRECTION.sub("", _BREAKS.sub(" ", text)))
 
@@ -63,7 +64,8 @@ def as_text(value: Any) -> str:
 def in_html(value: Any) -> str:
     """Text between tags, isolated so that its direction does not disturb its surroundings."""
     text = as_text(value)
-    return f"<bdi>{escape(text)}</bdi>" if text else ""
+    # Nearly no value needs it, and one look is a third of what escape() costs.
+    return f"<bdi>{escape(text) if _MARKUP.search(text) else text}</bdi>" if text else ""
 
 
 def in_attribute(value: Any) -> str:

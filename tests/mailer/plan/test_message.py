@@ -243,7 +243,7 @@ def test_no_value_of_one_recipient_reaches_another() -> None:
     before = plan.assemble(ZOE, STAMP)
     plan.assemble(Recipient(email="secret@label.example", first_name="Secret", organisation="Secret"), STAMP)
     assert plan.assemble(ZOE, STAMP) == before
-    assert not any("Secret" in chunk for body in (plan._text, plan._html) for chunk in body._encoded)
+    assert not any("Secret" in chunk for _, body in plan._bodies for chunk in body._encoded)
 
 
 def test_a_message_says_the_same_at_every_attempt_and_on_every_host() -> None:

@@ -24,7 +24,8 @@ RELATED = ["multipart/related", ["text/html", "image/png"]]
 
 
 def whole(compiled: CompiledEdition) -> bytes:
-    return b"".join(skeleton(compiled, MEDIA).around(b"text\r\n", b"html\r\n"))
+    before, between, after = skeleton(compiled, MEDIA).pieces
+    return b"".join((before, b"text\r\n", between, b"html\r\n", after))
 
 
 def parsed(compiled: CompiledEdition) -> EmailMessage:
