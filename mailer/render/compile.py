@@ -30,8 +30,7 @@ from mailer.render.tokenise import tokenise
 from mailer.render.tokens import Place, Token, Tokens, without_controls
 
 FIRST = Revision()
-_RULE = re.compile(r"^(?=(?:-{3,}|={3,}|\* \* \*)$)", re.MULTILINE)
-"""Where a line of strokes begins: without letters of its own it would have the direction of most mail programs."""
+_STROKES = r"(?:-{3,}|={3,}|\* \* \*)"
 SLOTS = ("unsubscribe_url", "list_title", "email")
 """The recipient's fields that a kind's template may use, as `slots.email`."""
 NONE: Mapping[str, ByLanguage] = MappingProxyType({})
@@ -178,7 +177,10 @@ def compile_with_usage(
     )
     plain = notes.numbered(plain)
     if direction(language) == "rtl":
-        plain = _RULE.sub("\N{RIGHT-TO-LEFT MARK}", plain)
+        # A line of strokes has no letters, and would have the direction of the mail program.
+        around = f"(?:{tokens.statement.pattern})*"
+        alone = re.compile(rf"^({around})(?={_STROKES}{around}$)", re.MULTILINE)
+        plain = alone.sub("\\1\N{RIGHT-TO-LEFT MARK}", plain)
     in_text = _statements_even(plain, tokens)
     _refuse_lost(tokens, in_document, in_text, kind)
     edition = CompiledEdition(

@@ -7,6 +7,8 @@ from itertools import combinations
 
 import pytest
 
+from cli.demo_office import MAILINGS
+from cli.running import DemoKind
 from config.errors import Refused
 from mailer.mailing_file import read_mailing_file
 from mailer.plan.compiled import CompiledEdition
@@ -42,7 +44,9 @@ def expected(compiled: CompiledEdition, recipient: Recipient) -> bytes:
 
 
 def test_the_demo_has_every_kind() -> None:
-    assert sorted(read_mailing_file(CONTENT / folder).kind for folder in FOLDERS) == kind_names()
+    kinds = {read_mailing_file(CONTENT / folder).kind: folder for folder in FOLDERS}
+    assert kinds == MAILINGS
+    assert sorted(kinds) == sorted(DemoKind) == kind_names()
     hours = {name: load_kind(name).deadline_hours for name in kind_names()}
     assert {name for name, long in hours.items() if long == 4} == {"op-ed", "press-release"}
     assert set(hours.values()) == {4, 48}
