@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: install demo test servers check kill gallery lock clean
+.PHONY: install demo test servers check kill soak gallery lock clean
 
 install: $(VENV)/ready
 
@@ -32,6 +32,9 @@ check: install
 
 kill: install ## ROUNDS mailings in which workers, servers and hosts are killed, from SEED (the same again) or by chance
 	$(BIN)/python -m tests.kill --rounds $(or $(ROUNDS),50) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: install ## several mailings at once for MINUTES, relays failing at random: memory flat, ledger exact
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 gallery: install ## the pictures of docs/gallery.md again (needs a Chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \

@@ -17,7 +17,7 @@ from mailer import control
 from mailer.check import check_mailing
 from mailer.ledger.reports import counts
 from mailer.ledger.states import State
-from mailer.models import Mailing
+from mailer.models import Mailing, MailingState
 
 app = commands()
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The mailing's short name.")]
@@ -81,8 +81,14 @@ def resume(name: Name, wait: Wait = False) -> None:
 
 @app.command(epilog=example("broadside mailing cancel value-gap"))
 def cancel(name: Name) -> None:
-    """End a mailing for good within 2 seconds; who has it has it, nobody else will."""
-    _have_it_looked_at(_change(name, control.cancel))
+    """End a mailing for good within 2 seconds; who has it has it, nobody else will. Before its time: a draft again."""
+    mailing_id = _change(name, control.cancel)
+    with reading() as session:
+        state = session.get_one(Mailing, mailing_id).state
+    if state == MailingState.draft:
+        say(f"{name} is a draft again")
+        return
+    _have_it_looked_at(mailing_id)
     say(f"{name} is cancelled")
 
 

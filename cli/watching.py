@@ -123,6 +123,9 @@ class Look:
         if self.state == MailingState.cancelled:
             say("it was cancelled", "yellow")
             return REFUSED
+        if self.state == MailingState.draft:
+            say("it is a draft again, and nobody got it", "yellow")
+            return REFUSED
         if self.counts[State.deferred]:
             say("those deferred are tried again until the mailing's deadline, as long as workers run", "yellow")
         for state in (State.failed, State.uncertain):

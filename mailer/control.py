@@ -14,7 +14,9 @@ from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import Skip, State, move
 from mailer.models import Mailing, MailingState
 
-ACTIVE = (MailingState.scheduled, MailingState.freezing, MailingState.sending, MailingState.paused)
+ACTIVE = (MailingState.freezing, MailingState.sending, MailingState.paused)
+AT_ONCE = 100
+"""Batches of a cancelled mailing that are settled in one transaction: more would keep others waiting for seconds."""
 
 
 def find_mailing(session: Session, name: str) -> Mailing:
@@ -59,11 +61,12 @@ def resume(session: Session, mailing: Mailing) -> None:
 
 
 def cancel(session: Session, mailing: Mailing) -> None:
-    """Send nothing more; what was not begun becomes `skipped`, reason cancelled."""
-    started = mailing.started_at is not None
+    """Send nothing more; what was not begun becomes `skipped`, reason cancelled. A scheduled one is a draft again."""
+    if mailing.state == MailingState.scheduled:
+        _change(session, mailing, {MailingState.scheduled}, MailingState.draft, "cancel", send_at=None)
+        return
     _change(session, mailing, set(ACTIVE), MailingState.cancelled, "cancel", finished_at=database_time(session))
-    if started:
-        skip_cancelled(session, mailing.id)
+    skip_cancelled(session, mailing.id)
 
 
 def _change(
@@ -98,18 +101,24 @@ def _why_not(state: str) -> str:
     }[MailingState(state)]
 
 
-def skip_cancelled(session: Session, mailing_id: int) -> None:
-    """Turn what a cancelled mailing has not begun into `skipped`; batches in hand follow when they are given back."""
+def skip_cancelled(session: Session, mailing_id: int) -> bool:
+    """Turn what a cancelled mailing has not begun into `skipped`, so many batches at once; True if more are left.
+
+    Batches in hand follow when they are given back, and what is left is settled by who looks for work.
+    """
     now = database_time(session)
     batches = session.scalars(
         select(Batch)
-        .where(Batch.mailing_id == mailing_id, (Batch.state == "open") | Batch.due_at.is_not(None))
+        .where(
+            Batch.mailing_id == mailing_id,
+            Batch.state != "claimed",
+            (Batch.state == "open") | Batch.due_at.is_not(None),
+        )
         .order_by(Batch.number)
+        .limit(AT_ONCE)
         .with_for_update()
     ).all()
     for batch in batches:
-        if batch.state == "claimed":
-            continue
         counts = dict(batch.counts)
         for state in (State.queued, State.deferred):
             if number := counts.get(state, 0):
@@ -120,6 +129,7 @@ def skip_cancelled(session: Session, mailing_id: int) -> None:
             .values(state=State.skipped, reason=str(Skip.cancelled), at=now, retry_at=None)
         )
         batch.counts, batch.state, batch.due_at = counts, "done", None
+    return len(batches) == AT_ONCE
 
 
 def finish(session: Session, mailing_id: int) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from config import trouble
 from config.database import reading, transaction
 from config.settings import RelayUrl, settings
 from mailer import control, rates, relays
@@ -105,7 +106,13 @@ def send_batch(mailing_id: int, number: int) -> bool:
         _finish(mailing_id)
         return False
     try:
-        outcomes, relay_id, spent = _send(claim)
+        try:
+            outcomes, relay_id, spent = _send(claim)
+        except Exception as error:
+            if trouble.in_words(error) is not None:
+                raise  # the database, Redis or the disk: the batch is given back
+            log.exception("mailing %d, batch %d cannot be sent", mailing_id, number)
+            (outcomes, relay_id), spent = _defect(claim, error), False
         with transaction() as session:
             held = record(session, mailing_id, number, claim.number, outcomes, relay_id=relay_id)
         if not held:
@@ -187,6 +194,16 @@ def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) ->
 def _broken(due: Due) -> Outcome:
     """A message that breaks every connection it is announced on, while others go through: it waits its turn."""
     return Outcome(due.seq, State.deferred, reason="the relay closed every connection on which it was announced")
+
+
+def _defect(claim: Claim, error: Exception) -> tuple[list[Outcome], int | None]:
+    """After an error of our own: what was begun stands in the recorder; the rest waits, longer each time."""
+    evidence = claim.recorder.evidence()
+    outcomes = outcomes_of(evidence)
+    decided = {outcome.seq for outcome in outcomes}
+    reason = f"an unexpected error, of which the worker's log tells more: {type(error).__name__}"
+    waiting = [Outcome(due.seq, State.deferred, reason=reason) for due in claim.due if due.seq not in decided]
+    return outcomes + waiting, evidence.relay_id
 
 
 def _pause(session: Session, mailing: Mailing, reason: str) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from config import trouble
-from config.database import database_time, in_seconds, transaction
+from config.database import database_time, in_seconds, reading, transaction
 from mailer import control
 from mailer.freeze import freeze
 from mailer.ledger import deferrals, recovery, witness
@@ -53,7 +53,7 @@ def do_what_is_due() -> None:
                 log.exception("mailing %d cannot be frozen", mailing_id)
     recovered = recovery.recover_host() + recovery.expire_claims()
     made = deferrals.regroup_due()
-    _settle_cancelled()
+    settle_cancelled()
     _finish_what_is_done()
     hint([(one.mailing_id, one.batch) for one in recovered] + made)
     hint_forgotten()
@@ -79,17 +79,21 @@ def my_turn(task: str, every: float) -> bool:
         return False  # another made the row in this moment
 
 
-def _settle_cancelled() -> None:
-    with transaction() as session:
+def settle_cancelled() -> None:
+    """Turn what cancelled mailings had not begun into `skipped`, in transactions that keep nobody waiting."""
+    with reading() as session:
         left = session.scalars(
             select(Mailing.id)
             .where(Mailing.state == MailingState.cancelled)
             .join(Batch, Batch.mailing_id == Mailing.id)
-            .where((Batch.state == "open") | Batch.due_at.is_not(None))
+            .where(Batch.state != "claimed", (Batch.state == "open") | Batch.due_at.is_not(None))
             .distinct()
         ).all()
-        for mailing_id in left:
-            control.skip_cancelled(session, mailing_id)
+    for mailing_id in left:
+        more = True
+        while more:
+            with transaction() as session:
+                more = control.skip_cancelled(session, mailing_id)
 
 
 def _finish_what_is_done() -> None:

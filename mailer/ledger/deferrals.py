@@ -1,4 +1,4 @@
-"""What is due again, regrouped into new batches."""
+"""What is due again: few deliveries of many batches regrouped into new ones, most of a batch in the batch itself."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +10,7 @@ from config.database import database_time, transaction
 from config.settings import settings
 from mailer.ledger.claims import members
 from mailer.ledger.models import Batch, Delivery
-from mailer.ledger.states import State, check, take_out
+from mailer.ledger.states import State, check, move, take_out
 from mailer.models import Mailing, MailingState
 
 AT_ONCE = 500
@@ -18,7 +18,7 @@ AT_ONCE = 500
 
 
 def regroup_due() -> list[tuple[int, int]]:
-    """Queue again every delivery whose time has come; the new batches as (mailing, number)."""
+    """Queue again every delivery whose time has come; the batches that are open for it as (mailing, number)."""
     made: list[tuple[int, int]] = []
     with transaction() as session:
         now = database_time(session)
@@ -55,20 +55,7 @@ def queue_again(session: Session, mailing_id: int, found: dict[int, list[tuple[i
         batch = Batch(mailing_id=mailing_id, number=number, first_seq=group[0], last_seq=group[-1], seqs=group)
         batch.counts = {State.queued: len(group)}
         session.add(batch)
-        session.execute(
-            update(Delivery)
-            .where(
-                Delivery.mailing_id == mailing_id,
-                Delivery.seq.between(group[0], group[-1]),
-                Delivery.seq.in_(group),
-            )
-            .values(
-                batch=number,
-                state=State.queued,
-                retry_at=None,
-                was_uncertain=Delivery.was_uncertain | (Delivery.state == State.uncertain),
-            )
-        )
+        _queue(session, mailing_id, group, number)
         made.append(number)
     return made
 
@@ -92,17 +79,44 @@ def _regroup(session: Session, mailing_id: int) -> list[int]:
         .with_for_update(skip_locked=True)
     ).all()
     found: dict[int, list[tuple[int, State]]] = {}
+    opened: list[int] = []
     for batch in batches:
         rows = session.execute(
-            select(Delivery.seq, Delivery.state, Delivery.retry_at).where(
-                members(batch), Delivery.retry_at.is_not(None)
-            )
+            select(Delivery.seq, Delivery.state, Delivery.retry_at)
+            .where(members(batch), Delivery.retry_at.is_not(None))
+            .order_by(Delivery.seq)
         ).all()
         due = [(row.seq, State(row.state)) for row in rows if row.retry_at <= now]
-        if due:
-            found[batch.number] = due
         batch.due_at = _earliest([row.retry_at for row in rows if row.retry_at > now])
-    return queue_again(session, mailing_id, found) if found else []
+        if 2 * len(due) >= settings().batch_size:
+            # Worth a turn of its own: a dead relay defers whole batches, again and again.
+            _open_again(session, batch, due)
+            opened.append(batch.number)
+        elif due:
+            found[batch.number] = due
+    return opened + (queue_again(session, mailing_id, found) if found else [])
+
+
+def _open_again(session: Session, batch: Batch, deliveries: list[tuple[int, State]]) -> None:
+    """Queue so many of a batch's deliveries again that they need no other."""
+    _queue(session, batch.mailing_id, [seq for seq, _ in deliveries], batch.number)
+    counts = dict(batch.counts)
+    for _, state in deliveries:
+        move(counts, state, State.queued)
+    batch.counts, batch.state = counts, "open"
+
+
+def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int) -> None:
+    session.execute(
+        update(Delivery)
+        .where(Delivery.mailing_id == mailing_id, Delivery.seq.between(seqs[0], seqs[-1]), Delivery.seq.in_(seqs))
+        .values(
+            batch=batch,
+            state=State.queued,
+            retry_at=None,
+            was_uncertain=Delivery.was_uncertain | (Delivery.state == State.uncertain),
+        )
+    )
 
 
 def _earliest(moments: list[datetime]) -> datetime | None:

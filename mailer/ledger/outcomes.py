@@ -244,7 +244,7 @@ def _past_deadline(outcome: Outcome, mailing: Mailing, since: datetime | None, n
         return outcome
     if now < since + timedelta(hours=mailing.deadline_hours):
         return outcome
-    reason = f"still refused for now after {mailing.deadline_hours:g} hours"
+    reason = f"given up after {mailing.deadline_hours:g} hours: {outcome.reason or 'still refused for now'}"
     return replace(outcome, state=State.failed, reason=reason)
 
 

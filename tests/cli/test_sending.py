@@ -168,7 +168,8 @@ def test_sending_later_needs_a_zone_and_a_future(office: Path, queue: redis.Redi
     assert "2099-05-04 09:00+02:00" in said.out
     assert broadside("mailing", "list", "--json").json["mailings"][0]["send_at"] == "2099-05-04T07:00:00+00:00"
     assert queue.llen(HOUSEKEEPING) == 0
-    broadside("mailing", "cancel", "value-gap")
+    assert "is a draft again" in broadside("mailing", "cancel", "value-gap").out
+    assert broadside("mailing", "list", "--json").json["mailings"][0]["state"] == "draft"
 
 
 def test_waiting_also_for_the_time_to_come(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +232,7 @@ def test_nobody_working_is_said_once_and_a_cancel_ends_the_wait(office: Path, mo
     with meanwhile(cancel):
         said = broadside("mailing", "send", "value-gap", "--wait", status=1)
     assert said.err.count("no worker is running") == 1
-    assert "cancelled" in said.out
+    assert "it is a draft again" in said.out
 
 
 def test_pause_resume_cancel(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,14 +35,18 @@ class Noting(Script):
     def note(self, event: str, session: Session, *about: str) -> None:
         os.write(self.file, " ".join([event, f"{self.run}.{session.number}", *about]).encode() + b"\n")
 
+    def about(self, session: Session, address: str, mail_from: str | None = None) -> tuple[str, str]:
+        """Whom, and the sender's domain, by which mailings are told apart."""
+        return address, (mail_from or session.mail_from or "").rpartition("@")[2]
+
     def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
         if verb == "RCPT":
             address = argument.removeprefix("TO:<").rstrip(">")
             if refusal := self.refusal(address):
-                self.note("refused", session, address, refusal[:3])
+                self.note("refused", session, *self.about(session, address), refusal[:3])
                 return Say(refusal)
         elif verb == "DATA" and session.rcpt:
-            self.note("granted", session, session.rcpt)
+            self.note("granted", session, *self.about(session, session.rcpt))
         elif verb == "QUIT":
             self.note("quit", session)
         return None
@@ -58,13 +62,13 @@ class Noting(Script):
 
     def on_message(self, session: Session, message: Received) -> Say | None:
         name = f"{self.run}-{session.number}-{session.accepted}"
-        self.note("taken", session, message.rcpt, name)
+        self.note("taken", session, *self.about(session, message.rcpt, message.mail_from), name)
         return Say(f"250 2.0.0 taken as {name}", delay=self.pace)
 
 
 @dataclass
 class Seen:
-    """The truth of a round."""
+    """The truth of one mailing."""
 
     taken: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """{address: the names under which its messages were taken}"""
@@ -78,32 +82,53 @@ class Seen:
         return sum(map(len, self.taken.values()))
 
 
-def seen(file: Path) -> Seen:
-    """Read the notes, also while they are being written."""
-    found = Seen()
-    open_ends: dict[str, list[str]] = defaultdict(list)
-    for event, connection, *about in _lines(file):
+class Reader:
+    """Reads the notes as they grow."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._at = 0
+        self._seen: dict[str, Seen] = defaultdict(Seen)
+        self._open_ends: dict[str, list[tuple[str, str]]] = defaultdict(list)
+
+    def seen(self, domain: str) -> Seen:
+        """What is known by now of the mailing whose sender is at that domain."""
+        for event, connection, *about in self._new():
+            self._read(event, connection, about)
+        found = self._seen[domain]
+        found.cut.clear()
+        for connection, messages in self._open_ends.items():
+            for address, of in messages:
+                if of == domain:
+                    found.cut[address].add(connection)
+        return found
+
+    def forget(self, domain: str) -> None:
+        """Keep nothing more of a mailing."""
+        self._seen.pop(domain, None)
+
+    def _read(self, event: str, connection: str, about: list[str]) -> None:
+        ends = self._open_ends
         match event:
             case "granted":
                 # This message travelled in one burst with the end of the last one, whose answer may be on its way.
-                open_ends[connection] = [*open_ends[connection][-1:], about[0]]
+                ends[connection] = [*ends[connection][-1:], (about[0], about[1])]
             case "taken":
                 # Its body was not sent before the answer to the one before it was read.
-                open_ends[connection] = about[:1]
-                found.taken[about[0]].append(about[1])
+                ends[connection] = [(about[0], about[1])]
+                self._seen[about[1]].taken[about[0]].append(about[2])
             case "refused":
-                found.refused[about[0]].add(about[1])
+                self._seen[about[1]].refused[about[0]].add(about[2])
             case "quit":
-                open_ends.pop(connection, None)
-    for connection, addresses in open_ends.items():
-        for address in addresses:
-            found.cut[address].add(connection)
-    return found
+                ends.pop(connection, None)
 
-
-def _lines(file: Path) -> Iterator[list[str]]:
-    if not file.exists():
-        return
-    for line in file.read_text().splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield line.split()
+    def _new(self) -> Iterator[list[str]]:
+        if not self._file.exists():
+            return
+        with self._file.open("rb") as file:
+            file.seek(self._at)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._at += len(line)
+                yield line.decode().split()

@@ -119,10 +119,14 @@ class Servers:
 class Office:
     """One round's: a database of its own, an emptied Redis, beat, an SMTP server, and `hosts` hosts, running."""
 
+    script = "tests.kill.notes:Noting"
+    """How the SMTP servers behave."""
+    relays = 1
+
     def __init__(
         self, kept: Servers, kind: str, hosts: int, rng: random.Random, folder: Path, pace: float = PACE
     ) -> None:
-        """`kind` is postgresql or sqlite; `rng` decides what is killed; `pace` is the SMTP server's, in seconds."""
+        """`kind` is postgresql or sqlite; `rng` decides what is killed; `pace` is the SMTP servers', in seconds."""
         self.kept, self.kind, self.rng, self.folder, self.pace = kept, kind, rng, folder, pace
         self.redis, self.postgres = kept.redis, kept.postgres
         self.notes = folder / "notes"
@@ -144,9 +148,9 @@ class Office:
             with sqlite3.connect(self.kept.folder / "people.db") as people, sqlite3.connect(self.file) as file:
                 people.backup(file)
             os.environ["BROADSIDE_DATABASE_URL"] = f"sqlite:///{self.file}"
-        self.port = servers.free_port()
+        self.ports = [servers.free_port() for _ in range(self.relays)]
         self.start_smtp()
-        os.environ["BROADSIDE_SMTP_URL"] = f"smtp://127.0.0.1:{self.port}?tls=none"
+        os.environ["BROADSIDE_SMTP_URL"] = " ".join(f"smtp://127.0.0.1:{port}?tls=none" for port in self.ports)
         forget()
         settings()
         for host in self.hosts:
@@ -158,15 +162,20 @@ class Office:
         for host in self.hosts:
             host.stop()
         self.beat.stop()
-        self.smtp.kill()
+        self.kill_smtp()
         forget()
         if self.kind == "postgresql":
             self.kept.administer(f"DROP DATABASE {self.database} WITH (FORCE)")
 
     def start_smtp(self) -> None:
-        command = ("-m", "tests.receiver", "--port", str(self.port), "--script", "tests.kill.notes:Noting")
         environment = {notes.NOTES: str(self.notes), notes.PACE: str(self.pace)}
-        self.smtp = Part(sys.executable, *command, environment=environment, log=self.folder / "smtp.log")
+        command = (sys.executable, "-m", "tests.receiver", "--script", self.script, "--port")
+        log = self.folder / "smtp.log"
+        self.smtp = [Part(*command, str(port), environment=environment, log=log) for port in self.ports]
+
+    def kill_smtp(self) -> None:
+        for part in self.smtp:
+            part.kill()
 
     def start_beat(self) -> None:
         self.beat = Part(*beat_command(), log=self.folder / "beat.log")

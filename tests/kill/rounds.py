@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.database import transaction
 from mailer.models import Mailing
 from tests.kill.faults import BACK, FAULTS, Fault, go_back
-from tests.kill.notes import Seen, seen
+from tests.kill.notes import Reader, Seen
 from tests.kill.office import PACE, SLOW_PACE, Office, Servers
 from tests.kill.verdict import told, violations
 from tests.press import mailing_state, send_mailing, write_folder
@@ -57,7 +57,7 @@ class Plan:
             2 if several else 1,
             rng.random() < 0.2 and "host" not in chosen,
             tuple(chosen),
-            int(people * rng.uniform(0, 0.6 if BACK in chosen else 0.95)),
+            int(people * rng.uniform(0, 0.3 if BACK in chosen else 0.95)),
             rng.choice((0.0, rng.uniform(0, 1), rng.uniform(0, 5))),
             tuple(rng.uniform(0.05, 3) for _ in chosen),
         )
@@ -87,15 +87,17 @@ def play(plan: Plan, servers: Servers, folder: Path) -> Round:
             with transaction() as session:
                 session.execute(update(Mailing).values(on_uncertain="resend"))
 
+        reader = Reader(office.notes)
+
         def truth() -> Seen:
-            return seen(office.notes)
+            return reader.seen("impala.example")
 
         def finished() -> bool:
             return _state(mailing_id) == "finished"
 
         _wait(lambda: truth().messages >= plan.moment or finished(), office, PATIENCE)
         if plan.faults == (BACK,):
-            wrong += go_back(office, lambda: truth().messages)
+            wrong += go_back(office, lambda: truth().messages, finished)
         else:
             _strike(office, [FAULTS[name] for name in plan.faults], plan)
         ended = _wait(finished, office, PATIENCE)

@@ -1,7 +1,7 @@
 """After a round: the ledger against what the SMTP server saw, message by message."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,15 @@ def told(mailing_id: int) -> dict[str, Told]:
         }
 
 
-def violations(mailing_id: int, everybody: set[str], seen: Seen, *, resends: bool, lost: list[Path]) -> Iterator[str]:
+def violations(
+    mailing_id: int,
+    everybody: set[str],
+    seen: Seen,
+    *,
+    resends: bool,
+    lost: Sequence[Path] = (),
+    cancelled: bool = False,
+) -> Iterator[str]:
     """What is not as it must be. `lost` are the state folders of hosts that never came back."""
     rows = told(mailing_id)
     if set(rows) != everybody:
@@ -76,7 +84,7 @@ def violations(mailing_id: int, everybody: set[str], seen: Seen, *, resends: boo
                 elif row.reply not in {f"250 2.0.0 taken as {name}" for name in names}:
                     yield f"{who}: the server said something else"
             case "failed":
-                if names or "550" not in refused:
+                if (names and not row.was_uncertain) or not any(code.startswith("5") for code in refused):
                     yield f"{who}: the server did not refuse it for good"
             case "uncertain":
                 if row.reason == HOST_LOST:
@@ -88,6 +96,9 @@ def violations(mailing_id: int, everybody: set[str], seen: Seen, *, resends: boo
                         yield f"{who}: its answer was read, or its end was never sent"
                 else:
                     yield f"{who}: nothing that happened gives this doubt"
+            case "skipped" if cancelled:
+                if names and not row.was_uncertain:
+                    yield f"{who}: it was sent"
             case _:
                 yield f"{who}: not decided"
     connections = {connection for address in doubted for connection in seen.cut.get(address, ())}
@@ -98,11 +109,12 @@ def violations(mailing_id: int, everybody: set[str], seen: Seen, *, resends: boo
     by_state = Counter(state for state, _ in ledger(mailing_id).values())  # asserts that batches count what rows say
     with reading() as session:
         report = reports.report(session, session.get_one(Mailing, mailing_id))
-    if report["recipients"] != len(everybody) or report["deliveries"] != dict(sorted(by_state.items())):
+    skipped = by_state.pop("skipped", 0)
+    if report["recipients"] != len(everybody) - skipped or report["deliveries"] != dict(sorted(by_state.items())):
         yield f"the report says {report}, the deliveries {dict(by_state)}"
 
 
-def _in_hand(lost: list[Path]) -> dict[int, set[int]]:
+def _in_hand(lost: Sequence[Path]) -> dict[int, set[int]]:
     """{claim: deliveries} that hosts had in hand, or may have, when they were lost."""
     found = {}
     for folder in lost:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from config.database import reading, transaction
 from mailer import control
@@ -16,11 +16,12 @@ from mailer.check import check_mailing
 from mailer.freeze import freeze
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.states import State
-from mailer.models import Mailing, Relay
+from mailer.models import Edition, Mailing, Relay
 from mailer.sending import send_batch
 from subscribers.consent import unsubscribe
 from subscribers.models import List, Reason, Subscriber
 from subscribers.suppression import suppress
+from tasks.housekeeping import settle_cancelled
 from tests.press import ledger, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
 from tests.receiver_session import Received, Say, Script, Session
@@ -154,16 +155,58 @@ def test_a_dead_relay_defers_everyone_and_fails_nobody(tmp_path: Path, monkeypat
     work()
     assert states(mailing_id) == {"deferred": 50}
     assert mailing_state(mailing_id) == "sending"
-    # It comes back, and its time comes.
+    for _ in range(5):
+        their_time_comes()
+        work()
+    with reading() as session:  # a million people and a day without a relay make no million batches
+        assert session.scalar(select(func.count()).where(Batch.number > 0)) <= 3 + 5
+    # It comes back.
     with Receiver(port=port) as receiver:
-        with transaction() as session:
-            session.execute(update(Relay).values(down_until=None))
-            session.execute(update(Delivery).values(retry_at=datetime.now(UTC)))
-            session.execute(update(Batch).where(Batch.due_at.is_not(None)).values(due_at=datetime.now(UTC)))
+        their_time_comes()
         work()
         assert len(received(receiver)) == 50
     assert states(mailing_id) == {"sent": 50}
     assert mailing_state(mailing_id) == "finished"
+
+
+def their_time_comes() -> None:
+    """Relays that are left alone are tried again, and what is deferred is due."""
+    with transaction() as session:
+        session.execute(update(Relay).values(down_until=None))
+        session.execute(update(Delivery).where(Delivery.retry_at.is_not(None)).values(retry_at=datetime.now(UTC)))
+        session.execute(update(Batch).where(Batch.due_at.is_not(None)).values(due_at=datetime.now(UTC)))
+
+
+def test_an_error_of_our_own_waits_longer_each_time_says_so_and_fails_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_office(20)
+    with Receiver() as receiver:
+        use(receiver, monkeypatch, deferral_seconds=100)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        freeze(mailing_id)
+        with transaction() as session:
+            whole = dict(session.execute(select(Edition.id, Edition.compiled)).all())
+            session.execute(update(Edition).values(compiled={"no": "edition"}))
+        waits = []
+        for _ in range(3):
+            work()
+            with reading() as session:
+                [(reason, retry_at, at)] = session.execute(
+                    select(Delivery.reason, Delivery.retry_at, Delivery.at).distinct()
+                ).all()
+            assert "unexpected error" in reason
+            waits.append(round((retry_at - at).total_seconds()))
+            assert states(mailing_id) == {"deferred": 20}
+            their_time_comes()
+        assert waits == [100, 200, 400]
+        assert "cannot be sent" in caplog.text
+        with transaction() as session:
+            for number, compiled in whole.items():
+                session.execute(update(Edition).where(Edition.id == number).values(compiled=compiled))
+        work()
+        assert len(received(receiver)) == 20
+    assert states(mailing_id) == {"sent": 20}
 
 
 def test_two_relays_share_and_one_may_die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,6 +275,32 @@ def test_cancel_and_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert len(receiver.messages) == 40
     assert states(mailing_id) == {"sent": 40, "skipped": 20}
     assert mailing_state(mailing_id) == "cancelled"
+
+
+def test_a_large_mailing_is_cancelled_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "AT_ONCE", 2)
+    open_office(100)
+    mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+    freeze(mailing_id)
+    with transaction() as session:
+        control.cancel(session, session.get_one(Mailing, mailing_id))
+    assert states(mailing_id) == {"skipped": 40, "queued": 60}
+    settle_cancelled()
+    assert states(mailing_id) == {"skipped": 100}
+
+
+def test_cancelling_takes_a_scheduled_mailing_back(tmp_path: Path) -> None:
+    open_office(20)
+    mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+    with transaction() as session:
+        control.cancel(session, session.get_one(Mailing, mailing_id))
+    work()
+    assert mailing_state(mailing_id) == "draft"
+    assert states(mailing_id) == {}
+    with transaction() as session:
+        control.send(session, session.get_one(Mailing, mailing_id))
+    freeze(mailing_id)
+    assert states(mailing_id) == {"queued": 20}
 
 
 def test_a_mailing_may_resend_what_is_uncertain_with_the_same_message_id(

@@ -95,12 +95,22 @@ def commit_fails(mailing_id: int, number: int) -> None:
 def test_a_delivery_belongs_to_its_last_batch_alone(mailing_id: int) -> None:
     end_all(take(mailing_id, 1), State.deferred)
     let_time_pass()
-    assert regroup_due() == [(mailing_id, 3)]
-    end(take(mailing_id, 3), Outcome(1, State.failed, "550 no"))  # the others are given back
+    assert regroup_due() == [(mailing_id, 1)]  # most of it is due: no other batch is made
+    end(take(mailing_id, 1), Outcome(1, State.failed, "550 no"))  # the others are given back
     with transaction() as session:
         assert control.retry(session, session.get_one(Mailing, mailing_id), State.failed) == 1
-    assert [due.seq for due in take(mailing_id, 3).due] == [2, 3]
-    assert [due.seq for due in take(mailing_id, 4).due] == [1]
+    assert [due.seq for due in take(mailing_id, 1).due] == [2, 3]
+    assert [due.seq for due in take(mailing_id, 3).due] == [1]
+
+
+def test_few_of_each_batch_are_regrouped_into_one(mailing_id: int) -> None:
+    for number, seq in ((1, 2), (2, 6)):
+        claim = take(mailing_id, number)
+        others = (Outcome(due.seq, State.sent, "250 ok") for due in claim.due if due.seq != seq)
+        end(claim, Outcome(seq, State.deferred, "451 later"), *others)
+    let_time_pass()
+    assert regroup_due() == [(mailing_id, 3)]
+    assert [due.seq for due in take(mailing_id, 3).due] == [2, 6]
 
 
 def test_a_claim_that_was_never_made_ends_nobody_elses_of_the_same_number(
