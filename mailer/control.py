@@ -61,12 +61,15 @@ def resume(session: Session, mailing: Mailing) -> None:
 
 
 def cancel(session: Session, mailing: Mailing) -> None:
-    """Send nothing more; what was not begun becomes `skipped`, reason cancelled. A scheduled one is a draft again."""
+    """Send nothing more; a scheduled mailing is a draft again.
+
+    What was not begun becomes `skipped` by who looks for work next: of a million that takes seconds, and in a database
+    that went back in time it is not known yet what was begun.
+    """
     if mailing.state == MailingState.scheduled:
         _change(session, mailing, {MailingState.scheduled}, MailingState.draft, "cancel", send_at=None)
         return
     _change(session, mailing, set(ACTIVE), MailingState.cancelled, "cancel", finished_at=database_time(session))
-    skip_cancelled(session, mailing.id)
 
 
 def _change(

@@ -245,7 +245,7 @@ def plan_of(edition_id: int) -> MessagePlan:
     return _plan(os.getpid(), settings().database, edition_id)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _plan(_process: int, _database: str, edition_id: int) -> MessagePlan:
     with reading() as session:
         compiled = CompiledEdition.model_validate(session.get_one(Edition, edition_id).compiled)

@@ -19,6 +19,7 @@ from mailer.models import Mailing, MailingState
 from mailer.sending import send_batch
 from subscribers.lists import create_list
 from subscribers.models import Basis, List, Standing, Subscriber, Subscription
+from tasks.housekeeping import settle_cancelled
 from tests.conftest import forget
 
 MAILING = """\
@@ -160,6 +161,7 @@ def work(rounds: int = 100) -> None:
                 .where(Batch.state == "open", Mailing.state == MailingState.sending)
             ).all()
         if not rows:
+            settle_cancelled()
             with transaction() as session:
                 for mailing_id in session.scalars(select(Mailing.id)).all():
                     control.finish(session, mailing_id)

@@ -139,13 +139,18 @@ def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> 
 def write_known(
     session: Session, mailing_id: int, outcomes: Sequence[Outcome], *, claim: int, relay_id: int | None
 ) -> int:
-    """Write outcomes of claims that the database forgot, of deliveries that it takes for unsent; how many."""
+    """Write outcomes of a claim that the database forgot, where it knows of none as late; how many.
+
+    What failed or was uncertain may have been tried again since, so what is known of a later claim takes its place.
+    """
     known = {outcome.seq: outcome for outcome in outcomes}
+    older = Delivery.state.in_([State.deferred, State.failed, State.uncertain]) & (Delivery.claim < claim)
     theirs = (
         Delivery.mailing_id == mailing_id,
         Delivery.seq.in_(known),
-        Delivery.state.in_([State.queued, State.deferred]),
+        (Delivery.state == State.queued) | older,
     )
+    mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
     written = 0
     for number in session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all():
         batch = session.scalar(
@@ -158,17 +163,23 @@ def write_known(
             )
         ).all()
         counts = dict(batch.counts)
-        again = [row.seq for row in rows if row.state == State.deferred]
-        if again:
-            move(counts, State.deferred, State.queued, len(again))
+        again = [(row.seq, row.state) for row in rows if row.state != State.queued]
+        for _, state in again:
+            move(counts, state, State.queued)
         batch.counts = counts
         session.execute(
             update(Delivery)
-            .where(Delivery.mailing_id == mailing_id, Delivery.seq.in_(again))
-            .values(state=State.queued, retry_at=None)
+            .where(Delivery.mailing_id == mailing_id, Delivery.seq.in_([seq for seq, _ in again]))
+            .values(
+                state=State.queued,
+                retry_at=None,
+                was_uncertain=Delivery.was_uncertain | (Delivery.state == State.uncertain),
+            )
         )
         old = {row.seq: (row.attempts, row.deferred_since) for row in rows}
         _write(session, batch, State.claimed, claim, [known[seq] for seq in old], old, relay_id, recorder_read=True)
+        if batch.due_at is not None and mailing.state == MailingState.finished:
+            mailing.state, mailing.finished_at = MailingState.sending, None
         written += len(old)
     return written
 

@@ -60,7 +60,7 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
             session.merge(Fact(name=READ, value={"claims": sorted(read)}))
         else:
             if missing:
-                uncertain = _doubt_the_rest(session)
+                uncertain = _doubt_the_rest(session, highest)
             session.execute(update(ClaimCounter).where(ClaimCounter.id == 1).values(value=highest))
             session.merge(Fact(name=READ, value={"claims": []}))
         _close_empty_batches(session)
@@ -87,7 +87,7 @@ def _end_claims_in_hand(session: Session, files: dict[int, Path]) -> int:
     for batch in session.scalars(select(Batch).where(Batch.state == "claimed")).all():
         evidence = recorder.read(files[batch.claim]) if batch.claim in files else None
         if evidence is not None:
-            outcomes = outcomes_of(evidence)
+            outcomes = _outcomes(evidence)
             relay_id = evidence.relay_id
             record(session, batch.mailing_id, batch.number, batch.claim, outcomes, relay_id=relay_id)
             resolved += len(outcomes)
@@ -105,10 +105,14 @@ def _apply(session: Session, evidence: Evidence) -> int:
         mailing.state = MailingState.cancelled
         mailing.pause_reason = "it was being sent when the database went back in time"
         return 0
-    return write_known(session, mailing.id, outcomes_of(evidence), claim=evidence.claim, relay_id=evidence.relay_id)
+    return write_known(session, mailing.id, _outcomes(evidence), claim=evidence.claim, relay_id=evidence.relay_id)
 
 
-def _doubt_the_rest(session: Session) -> int:
+def _outcomes(evidence: Evidence) -> list[Outcome]:
+    return outcomes_of(evidence, trustworthy=evidence.boot_id == recorder.boot_id())
+
+
+def _doubt_the_rest(session: Session, highest: int) -> int:
     """Call uncertain whatever a lost recorder may have sent: all that is queued or deferred in an active mailing."""
     active = (MailingState.sending, MailingState.paused)
     batches = session.scalars(
@@ -121,7 +125,7 @@ def _doubt_the_rest(session: Session) -> int:
         ).all()
         reason = "the database went back in time, and the recorder is lost"
         doubts = [Outcome(seq, State.uncertain, reason=reason) for seq in seqs]
-        number += write_known(session, batch.mailing_id, doubts, claim=batch.claim, relay_id=None)
+        number += write_known(session, batch.mailing_id, doubts, claim=highest, relay_id=None)
     return number
 
 

@@ -284,6 +284,8 @@ def test_a_large_mailing_is_cancelled_part_by_part(tmp_path: Path, monkeypatch: 
     freeze(mailing_id)
     with transaction() as session:
         control.cancel(session, session.get_one(Mailing, mailing_id))
+    with transaction() as session:
+        assert control.skip_cancelled(session, mailing_id)
     assert states(mailing_id) == {"skipped": 40, "queued": 60}
     settle_cancelled()
     assert states(mailing_id) == {"skipped": 100}

@@ -75,7 +75,7 @@ def run(office: Office, soak: Soak, seconds: float) -> Samples:
             samples.take(office)
         if now >= next_told:
             next_told = now + TELL_EVERY
-            say(f"{(now - began) / 60:>4.0f} min: {told(soak)}")
+            say(f"{(now - began) / 60:>4.0f} min: {told(soak)}, {samples.now()}")
         time.sleep(0.5)
     return samples
 

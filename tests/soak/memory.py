@@ -54,6 +54,10 @@ class Samples:
             except (OSError, ValueError):
                 continue  # it ends in this moment
 
+    def now(self) -> str:
+        """MiB of PSS of all together at the last sample."""
+        return f"{sum(samples[-1][2] for samples in self.of.values()):.1f} MiB"
+
     def growth(self, name: str) -> float:
         """MiB of PSS by which the line through the second half of the samples rises."""
         samples = self.of[name]

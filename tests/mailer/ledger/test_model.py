@@ -28,16 +28,18 @@ from redis import Redis
 from sqlalchemy import delete, event, insert, select, update
 from sqlalchemy.orm import Session
 
-from config.database import reading, transaction
+from config.database import Base, reading, transaction
 from config.settings import settings
 from mailer import control
 from mailer.freeze import freeze
-from mailer.ledger import recorder, recovery
+from mailer.ledger import recorder, recovery, witness
 from mailer.ledger.claims import Claim, claim_batch, renew
 from mailer.ledger.deferrals import regroup_due
-from mailer.ledger.models import Attempt, Batch, Delivery
+from mailer.ledger.models import Attempt, Batch, ClaimCounter, Delivery, Fact
 from mailer.ledger.outcomes import outcomes_of, record
+from mailer.ledger.reconcile import reconcile
 from mailer.ledger.states import TRANSITIONS, State
+from mailer.ledger.witness import LedgerWentBackError
 from mailer.models import Mailing, MailingState
 from tests.press import open_office, send_mailing, set_up, write_folder
 
@@ -63,6 +65,8 @@ class Worker:
     claim: Claim
     begun: int = 0
     in_flight: set[int] = field(default_factory=set)
+    stale: bool = False
+    """The database may have forgotten this claim."""
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +74,10 @@ def queue_server(database: str, redis_server: str, monkeypatch: pytest.MonkeyPat
     with Redis.from_url(redis_server) as redis:
         redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=BATCH)
+
+
+def rows_of(session: Session, table: type[Base]) -> list[dict[str, object]]:
+    return [{c.name: getattr(row, c.name) for c in table.__table__.columns} for row in session.scalars(select(table))]
 
 
 def reachable(state: str) -> set[str]:
@@ -86,6 +94,8 @@ class Ledger(RuleBasedStateMachine):
     mailing_id: int
     folder: Path
 
+    copy: dict[type[Base], list[dict[str, object]]]
+
     @initialize(on_uncertain=st.sampled_from(["leave", "leave", "resend"]))
     def begin_anew(self, on_uncertain: str) -> None:
         self.workers: dict[int, Worker] = {}
@@ -97,13 +107,15 @@ class Ledger(RuleBasedStateMachine):
         self.resends = on_uncertain == "resend"
         self.last: dict[int, str] = {}
         self.now, self.open, self.claimed = "sending", True, False
+        self.copy, self.behind = {}, False
         for host in HOSTS:
             self.be_on(host)
             for path in recorder.all_files(settings().state_dir):
                 path.unlink()
         with transaction() as session:
-            for table in (Delivery, Batch, Attempt):
+            for table in (Delivery, Batch, Attempt, Fact):
                 session.execute(delete(table))
+            session.execute(update(ClaimCounter).values(value=witness.seen()))
             session.execute(
                 update(Mailing).values(
                     state=MailingState.sending, on_uncertain=on_uncertain, pause_reason="", finished_at=None
@@ -139,6 +151,10 @@ class Ledger(RuleBasedStateMachine):
         self.be_on(host)
         recovery.recover_host()
         number = batches[place % len(batches)]
+        if self.behind:
+            with pytest.raises(LedgerWentBackError):
+                claim_batch(self.mailing_id, number)
+            return
         if dies:
 
             def die(_session: Session) -> None:
@@ -176,7 +192,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(host=st.sampled_from(HOSTS))
     def work_through(self, host: str) -> None:
         """Whole turns until nothing is open."""
-        while self.state() == "sending" and host not in self.gone and self.open_batches():
+        while self.state() == "sending" and host not in self.gone and not self.behind and self.open_batches():
             self.take_a_turn(0, host, [250] * BATCH)
 
     @precondition(lambda self: self.workers)
@@ -321,7 +337,7 @@ class Ledger(RuleBasedStateMachine):
     @precondition(lambda self: self.claimed)
     @rule(host=st.sampled_from(HOSTS))
     def expire(self, host: str) -> None:
-        if host in self.gone:
+        if host in self.gone or self.behind:
             return
         self.be_on(host)
         with reading() as session:
@@ -350,6 +366,10 @@ class Ledger(RuleBasedStateMachine):
 
     @rule()
     def do_what_is_due(self) -> None:
+        if self.behind:
+            with pytest.raises(LedgerWentBackError):
+                witness.ask()
+            return
         regroup_due()
         with transaction() as session:
             mailing = session.get_one(Mailing, self.mailing_id)
@@ -387,6 +407,49 @@ class Ledger(RuleBasedStateMachine):
         if state is State.uncertain:
             self.retried |= before
 
+    # The database goes back in time
+
+    @precondition(lambda self: not self.copy)
+    @rule()
+    def copy_the_database(self) -> None:
+        with reading() as session:
+            self.copy = {table: rows_of(session, table) for table in (Mailing, Delivery, Batch, Attempt, ClaimCounter)}
+
+    @precondition(lambda self: self.copy)
+    @rule()
+    def put_the_copy_back(self) -> None:
+        """Under whoever is at work: their leases go on by their own clocks until they ask for more time."""
+        with transaction() as session:
+            for table in (Delivery, Batch, Attempt, Fact):
+                session.execute(delete(table))
+            for table, rows in self.copy.items():
+                if table in (Mailing, ClaimCounter):
+                    session.execute(update(table).values(rows[0]))
+                elif rows:
+                    session.execute(insert(table), rows)
+        self.copy, self.last = {}, {}
+        for one in self.workers.values():
+            one.stale = True
+        try:
+            witness.ask()
+        except LedgerWentBackError:
+            self.behind = True
+
+    @precondition(lambda self: self.behind)
+    @rule(host=st.sampled_from(HOSTS), give_up=st.sampled_from([False, False, True]))
+    def reconcile(self, host: str, give_up: bool) -> None:
+        """A person does, on a host that is there, and gives up only on one that is not."""
+        if host in self.gone:
+            return
+        give_up = give_up and bool(self.gone) and not self.workers
+        self.be_on(host)
+        done = reconcile(give_up=give_up)
+        self.last = {}
+        if not done.missing:
+            self.behind = False
+        if give_up:
+            self.ended |= set(range(1, PEOPLE + 1))
+
     # What must hold
 
     @invariant()
@@ -402,7 +465,7 @@ class Ledger(RuleBasedStateMachine):
         assert {b.number: dict(b.counts) for b in batches if b.counts} == {n: dict(c) for n, c in by_batch.items()}
         assert all(b.counts.get(State.queued) for b in batches if b.state == "open")
         for one in self.workers.values():
-            if one.claim.lease.may_begin():
+            if one.claim.lease.may_begin() and not one.stale:
                 assert (one.claim.batch, "claimed", one.claim.number) in {(b.number, b.state, b.claim) for b in batches}
         now = {row.seq: row.state for row in rows}
         for seq, old in self.last.items():
@@ -424,8 +487,15 @@ class Ledger(RuleBasedStateMachine):
             self.end_turn(number, "")
         self.resume()
         if self.gone:
-            self.work_to_the_end([host for host in HOSTS if host not in self.gone])
+            if not self.behind:
+                self.work_to_the_end([host for host in HOSTS if host not in self.gone])
             self.host_returns(rebooted=False)
+        for _ in range(2):  # the first could not know what the second's recorders tell
+            for host in HOSTS:
+                self.recover(host)
+                if self.behind:
+                    self.reconcile(host, give_up=False)
+        assert not self.behind, "every recorder was read, and something is missing"
         self.work_to_the_end(HOSTS)
         assert self.now in ("finished", "cancelled")
         assert set(self.last.values()) <= FINAL, f"not everybody is accounted for: {self.last}"
@@ -453,11 +523,7 @@ def test_the_ledger_is_true_in_every_order(database: str, tmp_path: Path) -> Non
     mailing = send_mailing(write_folder(tmp_path / "value-gap"))
     freeze(mailing)
     with reading() as session:
-        columns = (Delivery, Batch)
-        first = [
-            [{c.name: getattr(row, c.name) for c in table.__table__.columns} for row in session.scalars(select(table))]
-            for table in columns
-        ]
+        first = [rows_of(session, table) for table in (Delivery, Batch)]
 
     class OneMailing(Ledger):
         mailing_id = mailing

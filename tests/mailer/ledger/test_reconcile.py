@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from sqlalchemy import delete, func, make_url, select, update
+from sqlalchemy import delete, func, insert, make_url, select, update
 
 from config.database import reading, transaction
 from config.errors import Unavailable
 from config.settings import settings
+from mailer import control
 from mailer.freeze import freeze
 from mailer.ledger import recorder
 from mailer.ledger.claims import claim_batch
 from mailer.ledger.models import Batch, ClaimCounter, Delivery
 from mailer.ledger.reconcile import reconcile
+from mailer.ledger.states import State
 from mailer.ledger.witness import LedgerWentBackError
 from mailer.models import Mailing
 from mailer.sending import send_batch
@@ -25,6 +27,8 @@ from subscribers.lists import create_list
 from subscribers.models import List
 from tasks.app import app
 from tasks.housekeeping import do_what_is_due
+from tests.mailer.ledger.test_claims import end_all, take
+from tests.mailer.ledger.test_model import rows_of
 from tests.press import mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
 
@@ -141,6 +145,33 @@ def test_a_claim_that_the_backup_found_in_hand_is_told_by_its_recorder_however_l
         done = reconcile()
         assert (done.claims, done.missing, done.resolved) == (2, 0, 20)
     assert states(mailing_id) == {"sent": 20}
+
+
+def test_what_a_later_claim_did_takes_the_place_of_what_an_earlier_one_met(tmp_path: Path) -> None:
+    """It failed, the copy was made, a person tried again and it was sent: who tries again now would send it twice."""
+    open_office(1)
+    mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+    freeze(mailing_id)
+    end_all(take(mailing_id, 1), State.failed)
+    with transaction() as session:
+        assert control.finish(session, mailing_id)
+    with reading() as session:
+        copy = {table: rows_of(session, table) for table in (Delivery, Batch)}
+    with transaction() as session:
+        control.retry(session, session.get_one(Mailing, mailing_id), State.failed)
+    claim = take(mailing_id, 2)
+    claim.recorder.end_sent(0)
+    claim.recorder.replied(0, 250, "taken")
+    claim.recorder.close()
+    with transaction() as session:
+        for table, rows in copy.items():
+            session.execute(delete(table))
+            session.execute(insert(table), rows)
+        session.execute(update(Mailing).values(state="finished"))
+        session.execute(update(ClaimCounter).values(value=1))
+    assert states(mailing_id) == {"failed": 1}
+    assert reconcile().missing == 0
+    assert states(mailing_id) == {"sent": 1}
 
 
 def test_a_mailing_that_the_backup_takes_for_unsent_is_not_frozen_again(
