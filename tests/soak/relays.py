@@ -52,7 +52,7 @@ class Failing(Noting):
     def on_message(self, session: Session, message: Received) -> Say | None:
         about = self.about(session, message.rcpt, message.mail_from)
         if self.happens(0.003):
-            code = self.chance.choice(("451 4.3.0", "552 5.3.4"))
+            code = self.chance.choice(("451 4.3.0", "554 5.7.1"))
             self.note("refused", session, *about, code[:3])
             return Say(f"{code} not this one")
         if self.happens(0.0005):
