@@ -94,9 +94,16 @@ def folder(tmp_path: Path, environment: None) -> Path:
     path = tmp_path / "value-gap"
     path.mkdir()
     (path / "mailing.yaml").write_text(block("yaml mailing.yaml"))
-    (path / "en.md").write_text(block("markdown en.md"))
-    shutil.copy(DEMO / "value-gap" / "chart.png", path)
+    write_text(path, block("markdown en.md"))
     return path
+
+
+def write_text(folder: Path, text: str) -> None:
+    """`en.md`, and the picture beside it if it is shown."""
+    (folder / "en.md").write_text(text)
+    (folder / "chart.png").unlink(missing_ok=True)
+    if "chart.png" in text:
+        shutil.copy(DEMO / "value-gap" / "chart.png", folder)
 
 
 def read(reader: str, language: str = "") -> tuple[str, str]:
@@ -111,7 +118,7 @@ def read(reader: str, language: str = "") -> tuple[str, str]:
 
 def with_body(folder: Path, body: str) -> None:
     front = block("markdown en.md").rpartition("---\n")[0] + "---\n"
-    (folder / "en.md").write_text(front + body)
+    write_text(folder, front + body)
     with transaction() as session:
         import_folder(session, folder)
 
@@ -133,7 +140,7 @@ def test_the_example_of_each_kind_may_be_sent(folder: Path, kind: str) -> None:
     own = [one.text for one in BLOCKS if one.label == f"yaml {kind} mailing.yaml"]
     described = own[0] if own else block("yaml mailing.yaml").replace("kind: op-ed", f"kind: {kind}")
     (folder / "mailing.yaml").write_text(described)
-    (folder / "en.md").write_text(block(f"markdown {kind} en.md"))
+    write_text(folder, block(f"markdown {kind} en.md"))
     with transaction() as session:
         report = check_mailing(session, import_folder(session, folder))
     assert [str(finding) for finding in report.findings] == []
@@ -170,7 +177,7 @@ def test_a_misspelt_key_is_refused_as_the_page_says(folder: Path, written: str, 
 
 
 def test_the_check_finds_what_the_page_says(folder: Path) -> None:
-    (folder / "en.md").write_text(block("markdown check en.md"))
+    write_text(folder, block("markdown check en.md"))
     with transaction() as session:
         report = check_mailing(session, import_folder(session, folder))
     found = [f"{finding.level}: {finding}" for finding in report.findings]
