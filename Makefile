@@ -19,7 +19,7 @@ demo: install ## a real op-ed to ten thousand invented people, into a local inbo
 	$(BIN)/broadside demo $(if $(KIND),--kind $(KIND)) $(if $(ONCE),--once)
 
 test: install
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist worksteal $(ARGS)
 
 servers: install ## fetch the mail servers that tests/mailer/smtp/test_mail_servers.py sends to; running them takes root
 	$(BIN)/python -m tests.mail_servers.fetching

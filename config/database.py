@@ -91,7 +91,7 @@ class Words(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
         del dialect
-        return None if value is None else tuple(word for word in value.split("|") if word)
+        return None if value is None else tuple(filter(None, value.split("|")))
 
 
 Json = JSON().with_variant(JSONB(), "postgresql")
