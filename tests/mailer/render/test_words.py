@@ -39,6 +39,7 @@ def test_every_language_has_every_word_and_its_places(language: str) -> None:
 
 def test_there_are_the_languages_we_promise() -> None:
     assert {"fr", "de", "es", "it", "nl", "pl", "pt", "ar", "el"} <= set(languages())
+    assert {"ga", "hr", "lt", "lv", "mt", "sk", "sl", "nb", "ca", "is"} <= set(languages())
 
 
 def test_a_region_speaks_its_language_and_an_unknown_one_english() -> None:
