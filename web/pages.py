@@ -14,13 +14,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.settings import settings
-from mailer.render.words import fallbacks, translations
+from mailer.render.words import fallbacks, languages, translations
 
 logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parents[1] / "templates" / "web"
 STATIC = Path(__file__).parent / "static"
-LANGUAGES = ("en", "ar", "de", "el", "es", "fr", "it", "nl", "pl", "pt")
+LANGUAGES = ("en", *languages())
 """The languages of the public pages; English is what the templates are written in."""
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
