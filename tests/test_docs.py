@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from babel import Locale
 from pydantic import SecretStr
 
 from cli.main import root
@@ -19,6 +20,7 @@ from mailer.ledger.lease import GRACE
 from mailer.ledger.states import Skip, State
 from mailer.models import MailingState
 from mailer.render.kinds import load_kind
+from mailer.render.words import languages
 from tasks import processes
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +56,12 @@ def test_every_link_leads_somewhere(page: str) -> None:
         assert target.exists(), f"{page}: {link}"
         if anchor:
             assert anchor in anchors(target.read_text()), f"{page}: {link}"
+
+
+def test_writing_lists_the_languages_there_are_words_in() -> None:
+    tags = ["en", *languages()]
+    *names, last = sorted(f"{Locale.parse(tag, sep='-').get_display_name('en')} (`{tag}`)" for tag in tags)
+    assert f"There are fixed words in {', '.join(names)} and {last}." in TEXTS["docs/writing.md"]
 
 
 def test_every_picture_says_what_it_shows() -> None:
