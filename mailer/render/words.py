@@ -14,9 +14,13 @@ Translator = Callable[..., str]
 
 
 def fallbacks(language: str) -> list[str]:
-    """The languages to look in, best first: `pt-BR` gives `pt-BR`, `pt`; `zh-Hant-TW` gives three."""
+    """The languages to look in, best first: `pt-BR` gives `pt-BR`, `pt`; `zh-Hant-TW` gives three.
+
+    `no` and `nn` end in `nb`: CLDR too (parentLocales) keeps Bokmål under `no`, and Nynorsk turns to it.
+    """
     parts = language.replace("_", "-").split("-")
-    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    wider = ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return [*wider, "nb"] if parts[0].lower() in {"no", "nn"} else wider
 
 
 @cache

@@ -226,6 +226,8 @@ def test_a_sender_that_breaks_off_has_still_asked(place: Place) -> None:
         ("ar-EG", "ar", "rtl"),
         ("xx, el;q=0.2, de;q=0.9", "de", "ltr"),
         ("PT-br", "pt", "ltr"),
+        ("ca;q=0.3, ga-IE", "ga", "ltr"),
+        ("no, en;q=0.5", "nb", "ltr"),
         ("", "en", "ltr"),
         ("de;q=0, nonsense;q=x, *;q=0.1", "en", "ltr"),
         ("\u00e9,,;;=," * 40, "en", "ltr"),

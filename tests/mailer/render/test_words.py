@@ -107,6 +107,11 @@ def test_a_region_speaks_its_language_and_an_unknown_one_english() -> None:
     assert translations("xx")("Unsubscribe") == translations("en")("Unsubscribe") == "Unsubscribe"
 
 
+@pytest.mark.parametrize("language", ["no", "no-NO", "nn-NO"])
+def test_norwegian_is_known_by_all_its_names(language: str) -> None:
+    assert translations(language)("Unsubscribe") == "Meld deg av"
+
+
 def test_values_are_put_in_and_escaped_only_beside_markup() -> None:
     say = translations("fr")
     assert say("About %(name)s", name="A & B") == "À propos de A & B"
