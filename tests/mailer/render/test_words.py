@@ -1,11 +1,13 @@
 import gettext
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from babel import Locale
+from babel.dates import format_date
 from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.plurals import get_plural
@@ -103,6 +105,15 @@ def test_the_header_is_the_languages_own(language: str, name: str) -> None:
 @each_language
 def test_mail_and_page_call_leaving_the_same(language: str) -> None:
     assert translations(language, "email")("Unsubscribe") == translations(language, "web")("Unsubscribe")
+
+
+@each_language
+def test_no_date_ends_with_two_full_stops(language: str) -> None:
+    """Some languages write dates with one of their own, such as Hungarian: `2027. március 4.`"""
+    say = translations(language)
+    date = format_date(datetime(2027, 3, 4, tzinfo=UTC), "long", locale=Locale.parse(language, sep="-"))
+    for words in (say("Please reply by %(date)s.", date=date), say("%(place)s, %(date)s", place="X", date=date)):
+        assert date.rstrip(".") in words and ".." not in words
 
 
 def test_a_region_speaks_its_language_and_an_unknown_one_english() -> None:
