@@ -15,7 +15,7 @@ from config.errors import Refused, Unknown
 from mailer.render.designer import DesignerEnvironment
 from mailer.render.filters import author_filters, locale_of
 from mailer.render.moments import in_words, read_moment
-from mailer.render.words import translations
+from mailer.render.words import translations, unmarked
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -143,7 +143,7 @@ class Templates:
         }
 
     def render(self, suffix: str, language: str, **variables: Any) -> str:
-        """`message.html` or `message.txt` (`suffix`) with `variables`, and `_()`, `date()`, `moment()` in its language.
+        """`message.html` or `message.txt` (`suffix`) with `variables`, and `_()`, `date()`, `moment()`, `unmarked()`.
 
         Raises Refused with what the template said.
         """
@@ -157,6 +157,7 @@ class Templates:
                 _=translations(language),
                 date=lambda written, form="long": dated(read_moment(written), form),
                 moment=lambda written: in_words(read_moment(written), language),
+                unmarked=unmarked,
                 **variables,
             )
         except Refused:

@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 FOLDER = Path(__file__).parents[2] / "templates" / "locale"
 
+_DOUBLE = frozenset('"“”„«»')
+
 Translator = Callable[..., str]
 
 
@@ -42,6 +44,16 @@ def translations(language: str, catalogue: str = "email") -> Translator:
         return found % values
 
     return translate
+
+
+def unmarked(quotation: str) -> str:
+    """`quotation` without the quotation marks that its author put around it: those of the language come there.
+
+    What is more than one quotation (`“Yes,” she said, “do.”`) stays as it is.
+    """
+    first, inside, last = quotation[:1], quotation[1:-1], quotation[-1:]
+    between = first in _DOUBLE and last in _DOUBLE and first not in inside and last not in inside
+    return inside.strip() if between and inside.strip() else quotation
 
 
 def languages() -> list[str]:

@@ -164,6 +164,13 @@ class TestOpEd:
             assert "“Ask for a licence.”" in words and "About the author" in words
         assert "Photo: IMPALA" in page.text_content()
 
+    @pytest.mark.parametrize("written", ['"Ask now."', "“Ask now.”", "„Ask now.“", "« Ask now. »"])
+    def test_marks_that_its_author_wrote_are_not_doubled(self, written: str) -> None:
+        for language, marked in (("en", "“Ask now.”"), ("fr", "«\u00a0Ask now.\u00a0»")):
+            _, page, text = shown(edition("value-gap", language, pull_quote=written), reader())
+            assert page.xpath("//p[contains(@class, 'said')]/text()") == [marked]
+            assert f"> {marked}\n" in text
+
 
 class TestInvitation:
     def test_says_when_in_the_language_and_in_the_zone_of_its_reader(self) -> None:

@@ -14,7 +14,7 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 from markupsafe import Markup
 
-from mailer.render.words import FOLDER, fallbacks, languages, translations
+from mailer.render.words import FOLDER, fallbacks, languages, translations, unmarked
 
 CALL = re.compile(r"""_\("([^"]+)"[,)]""")
 PLACE = re.compile(r"%\(\w+\)s")
@@ -132,3 +132,14 @@ def test_values_are_put_in_and_escaped_only_beside_markup() -> None:
     assert say("About %(name)s", name=Markup("<b>A</b>")) == Markup("À propos de <b>A</b>")
     assert isinstance(say("About %(name)s", name=Markup("<b>A</b>")), Markup)
     assert translations("en")("%(a)s <x> %(b)s", a=Markup("<i>"), b="<j>") == Markup("<i> &lt;x&gt; &lt;j&gt;")
+
+
+@pytest.mark.parametrize(
+    "quotation", ["Yes.", "“Yes,” she said, “do.”", '"A" and "B"', "“Yes”, she said.", '""', '"', ""]
+)
+def test_what_is_not_one_quotation_between_marks_keeps_them(quotation: str) -> None:
+    assert unmarked(quotation) == quotation
+
+
+def test_marks_within_a_quotation_stay() -> None:
+    assert unmarked("«\u00a0The “gap” is real.\u00a0»") == "The “gap” is real."
