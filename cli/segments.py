@@ -20,8 +20,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @app.command(
     epilog=example(
-        "broadside segment save brussels-press 'country in (BE, FR) and topic = copyright and not list = staff'",
-        "broadside segment save brussels-press brussels-press.json",
+        "broadside segment save brussels 'country in (BE, FR) and not list = staff'",
+        "broadside segment save brussels brussels.json",
     )
 )
 def save(

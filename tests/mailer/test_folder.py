@@ -166,7 +166,7 @@ def test_a_known_sender_says_whose_mailing_it_is(folder: Path) -> None:
         ("from: IMPALA <press@Impala.example>", "from: IMPALA", r"line 3: from: 'IMPALA' is no address"),
         ("from: IMPALA <press@Impala.example>", "from: <a b@example.org>", r"line 3: from: .* not an address"),
         ("fallback: default", "fallback: none", r"line 7: fallback is 'default' or 'skip', not 'none'"),
-        ("default_language: en", "default_language: english", "line 6: default_language: 'english' is not a language"),
+        ("default_language: en", "default_language: anglish", "line 6: default_language: 'anglish' is not a language"),
         ("default_language: en", "default_language: en\ndefault_language: fr", "line 7: .*second time"),
         ("urgent: false", "urgent: maybe", "line 8: urgent: "),
         ("name: Value gap", "name: Value: gap", "line 2: this is not YAML"),

@@ -76,7 +76,7 @@ def test_a_mailing_uses_the_snippet_of_each_language_and_keeps_what_it_was_froze
         ("", "snippets.yaml: there is no snippet"),
         ("Call: {en: x}\n", "snippets.yaml, line 1: 'Call' cannot be the name of a snippet"),
         ("call: Sign now\n", "snippets.yaml, line 1: write a text for each language below call"),
-        ("call:\n  english: x\n", "snippets.yaml, line 2: 'english' is not a language"),
+        ("call:\n  anglish: x\n", "snippets.yaml, line 2: 'anglish' is not a language"),
         ("call:\n  en: x\n  EN: y\n", "snippets.yaml, line 3: call in en stands here a second time"),
         ("call:\n  en: ''\n", "snippets.yaml, line 2: call in en has no text"),
         ("call:\n  en: |\n    a\n    {{ frist_name }}\n", "line 4: no field named 'frist_name'; did you mean"),

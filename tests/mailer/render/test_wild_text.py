@@ -62,7 +62,7 @@ def compiled(templates: Path, body: str) -> CompiledEdition | SourceError:
 def test_it_is_compiled_or_refused(templates: Path, body: str) -> None:
     edition = compiled(templates, body)
     if isinstance(edition, SourceError):
-        assert edition.line and edition.problem
+        assert edition.at.line and edition.problem
         return
     for reader in (ANNA, Recipient("x@example.org")):
         for part in ("subject", "html", "text"):
