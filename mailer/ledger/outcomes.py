@@ -228,7 +228,9 @@ def _write(
     columns = zip(rows[0], zip(*(row.values() for row in rows), strict=True), strict=True)
     same = {name: values[0] for name, values in columns if name != "seq" and values.count(values[0]) == len(values)}
     varied = [{name: value for name, value in row.items() if name not in same} for row in rows]
-    theirs = members(batch), Delivery.state == stored
+    # The run of the key as well: before its first statistics PostgreSQL would read the whole mailing.
+    run = Delivery.seq.between(batch.first_seq, batch.last_seq)
+    theirs = Delivery.mailing_id == batch.mailing_id, run, Delivery.state == stored
     update_rows(session, Delivery, varied, key="seq", where=theirs, **same)
     repeated = [row for row in rows if row["attempts"] > 1]
     if repeated:
