@@ -91,7 +91,7 @@ def test_send_and_wait_to_the_end(office: Path, queue: redis.Redis, monkeypatch:
         said = broadside("mailing", "send", "value-gap", "--wait")
     assert "29 readers" in said.out
     assert "finished" in said.out
-    assert not said.err, "no bar where there is no terminal"
+    assert said.err.rstrip().endswith("warnings"), "the check's, and no bar where there is no terminal"
     assert len(running.messages) == READERS - 1
     assert queue.llen(HOUSEKEEPING) == 1, "the workers were asked at once"
     assert broadside("mailing", "report", "value-gap", "--json").json == {
@@ -157,7 +157,7 @@ def test_warnings_are_shown_and_do_not_stop_it(office: Path) -> None:
     text.write_text(text.read_text().replace("Op-ed: a fair", f"Op-ed: {'very ' * 40}fair"))
     broadside("mailing", "import", office)
     said = broadside("mailing", "send", "value-gap")
-    assert "warning: en.md, subject" in said.err
+    assert "[long-subject]" in said.err
     assert "goes out" in said.out
 
 
@@ -200,8 +200,8 @@ def test_nobody_needs_a_worker_before_the_time_has_come(office: Path, monkeypatc
 def test_without_redis_it_is_noted_all_the_same(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(monkeypatch, redis_url=f"redis://:hidden-word@127.0.0.1:{free_port()}/0")
     said = broadside("mailing", "send", "value-gap")
-    assert "does not answer" in said.err
-    assert said.err.count("\n") == 1
+    assert sum("does not answer" in line for line in said.err.splitlines()) == 1
+    assert "Traceback" not in said.err
     assert "hidden-word" not in said.err
     assert broadside("mailing", "list", "--json").json["mailings"][0]["state"] == "scheduled"
 
