@@ -74,7 +74,7 @@ def test_what_is_written_is_what_is_meant(text: str, tree: dict[str, Any]) -> No
         ("country = BE and recieved = x", "column 18: unknown 'recieved'; did you mean 'received'?"),
         ("beat = music", "column 1: unknown 'beat'; an attribute is written attributes.beat; there are: list, topic"),
         ("country = BE and\n  role = jurnalist", "line 2, column 10: 'jurnalist' is not a role"),
-        ("country in (BE, Belgium)", "column 13: 'Belgium' is not a country"),
+        ("country in (BE, Atlantis)", "column 13: 'Atlantis' is not a country"),
         ("country = BE topic = x", "column 14: 'topic' cannot stand here; here could stand: and, or, the end"),
         ("country in (BE, FR", "column 19: the rule ends too early; here could stand: ), a comma"),
         ("", "column 1: the rule ends too early; here could stand: (, a name or value, not"),
