@@ -1,12 +1,11 @@
-"""Rules as people write them: `country in (BE, FR) and topic = copyright and not list = staff`, and back.
+"""Reading a rule as people write it: `country in (BE, FR) and topic = copyright and not list = staff`.
 
-Reading gives the JSON tree, which stays what a segment is saved as; writing is its exact opposite: what is written of
-a rule is read as that very rule. Where a tree has two ways to say a thing (the rule `country` and the field of that
-name), so has the text: `country = BE` and `field.country = BE`.
+It gives the JSON tree, which stays what a segment is saved as; `rule_writing.py` is its exact opposite. Where a tree
+has two ways to say a thing (the rule `country` and the field of that name), so has the text: `country = BE` and
+`field.country = BE`.
 """
 
 import json
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -17,27 +16,12 @@ from lark.exceptions import UnexpectedEOF, UnexpectedInput, UnexpectedToken
 from config.errors import Refused
 from subscribers.fields import ATTRIBUTE
 from subscribers.rule_parsing import WrongRule, nearest, parse
-from subscribers.rules import (
-    All,
-    Any_,
-    AttributeRule,
-    CountryRule,
-    FieldRule,
-    LanguageRule,
-    ListRule,
-    Not,
-    Registered,
-    Rule,
-    TopicRule,
-    registered_names,
-)
+from subscribers.rule_writing import FIELD, SIGNS, TYPED
+from subscribers.rules import FieldRule, registered_names
 
-FIELD = "field."
 SIMPLE = ("list", "topic", "language")
 """Rules that only say "it is this"."""
 FIELDS: tuple[str, ...] = get_args(FieldRule.model_fields["field"].annotation)
-SIGNS = {"is": "=", "is_not": "!=", "starts_with": "starts with", "over": ">", "under": "<"}
-"""How an operator of the tree is written, where it is not written as it is called."""
 OPERATORS = {sign: name for name, sign in SIGNS.items()} | {
     word: word for word in ("is", "in", "contains", "before", "after")
 } | {"is not": "is_not"}  # fmt: skip
@@ -48,13 +32,6 @@ COMPARED_BY = {
     "field": ("=", "!=", "in", "contains", "starts with"),
     "attribute": ("=", "!=", "in", "contains", "starts with", ">", "<"),
 }
-_TYPED = {"true": True, "false": False, "null": None}
-_BARE = re.compile(r"\w[\w.@+:/&-]*\Z")
-_BARE_ATTRIBUTE = re.compile(r"\w[\w.-]*\Z")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
-_KEYWORDS = frozenset(
-    {"and", "or", "not", "all", "any", "is", "in", "contains", "starts", "with", "before", "after", *_TYPED}
-)
 
 
 def read(text: str) -> dict[str, Any]:
@@ -66,54 +43,6 @@ def read(text: str) -> dict[str, Any]:
     parse(tree)
     assert isinstance(tree, dict)
     return tree
-
-
-def write(rule: Rule) -> str:
-    """The rule as a person would write it."""
-    match rule:
-        case All() | Any_():
-            parts = rule.all if isinstance(rule, All) else rule.any
-            word = "and" if isinstance(rule, All) else "or"
-            if len(parts) == 1:
-                return f"{'all' if word == 'and' else 'any'}({write(parts[0])})"
-            return f" {word} ".join(map(_together, parts))
-        case Not():
-            return f"not {_together(rule.not_)}"
-        case FieldRule():
-            twofold = rule.field == "country" and rule.operator == "is" and rule.value
-            return _compared(f"{FIELD if twofold else ''}{rule.field}", rule.operator, rule.value)
-        case AttributeRule():
-            plain = _BARE_ATTRIBUTE.match(rule.attribute)
-            name = rule.attribute if plain else json.dumps(rule.attribute, ensure_ascii=False)
-            return _compared(f"{ATTRIBUTE}{name}", rule.operator, rule.value)
-        case ListRule():
-            return _compared("list", "is", rule.list)
-        case TopicRule():
-            return _compared("topic", "is", rule.topic)
-        case LanguageRule():
-            return _compared("language", "is", rule.language)
-        case CountryRule():
-            return _compared("country", "is", rule.country)
-        case Registered():
-            return _compared(rule.rule, "is", rule.value)
-
-
-def _together(rule: Rule) -> str:
-    several = isinstance(rule, All | Any_) and len(rule.all if isinstance(rule, All) else rule.any) > 1
-    return f"({write(rule)})" if several else write(rule)
-
-
-def _compared(name: str, operator: str, value: Any) -> str:
-    if operator == "in":
-        return f"{name} in ({', '.join(map(_shown, value))})"
-    whole = operator in ("over", "under") and value.is_integer()
-    return f"{name} {SIGNS.get(operator, operator)} {_shown(int(value) if whole else value)}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str) and _BARE.match(value) and not _NUMBER.match(value) and value.lower() not in _KEYWORDS:
-        return value
-    return json.dumps(value, ensure_ascii=False)
 
 
 @cache
@@ -176,7 +105,7 @@ class _Tree(Transformer[Token, Any]):
         if not isinstance(given, Token):
             return _Value(None, given)
         if given.type == "WORD":
-            return _Value(given, _TYPED.get(given.lower(), str(given)))
+            return _Value(given, TYPED.get(given.lower(), str(given)))
         try:
             return _Value(given, json.loads(given, strict=False))
         except ValueError:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from config.bulk import insert
 from config.errors import Refused, Unknown
 from config.files import read_text
-from subscribers import rule_text
+from subscribers import rule_text, rule_writing
 from subscribers.conditions import condition
 from subscribers.lists import short_name
 from subscribers.models import List, Segment, Standing, Subscriber, Subscription
@@ -87,7 +87,7 @@ def list_segments(session: Session) -> list[Segment]:
 
 def text_of(segment: Segment) -> str:
     """A segment's rule as people write it."""
-    return rule_text.write(parse(segment.rule))
+    return rule_writing.write(parse(segment.rule))
 
 
 def members(session: Session, segment: Segment) -> Select[int]:

@@ -10,7 +10,8 @@ import pytest
 import mailer  # noqa: F401  (adds its rules to those that a segment may have)
 from config.errors import Refused
 from subscribers.rule_parsing import parse
-from subscribers.rule_text import read, write
+from subscribers.rule_text import read
+from subscribers.rule_writing import write
 from tests.cli.speaking import broadside
 
 PAGE = (Path(__file__).parents[1] / "docs" / "people.md").read_text()

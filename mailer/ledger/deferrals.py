@@ -1,5 +1,6 @@
 """What is due again: few deliveries of many batches regrouped into new ones, most of a batch in the batch itself."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -44,10 +45,10 @@ def queue_again(session: Session, mailing_id: int, found: dict[int, list[tuple[i
     for batch_number, deliveries in found.items():
         batch = session.get_one(Batch, (mailing_id, batch_number))
         counts = dict(batch.counts)
-        for seq, state in deliveries:
+        for state, number in Counter(state for _, state in deliveries).items():
             check(state, State.queued)
-            take_out(counts, state)
-            seqs.append(seq)
+            take_out(counts, state, number)
+        seqs += [seq for seq, _ in deliveries]
         batch.counts = counts
     last = session.scalar(select(func.max(Batch.number)).where(Batch.mailing_id == mailing_id)) or 0
     made = []
@@ -98,11 +99,11 @@ def _regroup(session: Session, mailing_id: int) -> list[int]:
 
 
 def _open_again(session: Session, batch: Batch, deliveries: list[tuple[int, State]]) -> None:
-    """Queue so many of a batch's deliveries again that they need no other."""
+    """Queue a batch's deliveries again in the batch itself: they are so many that they need no other."""
     _queue(session, batch.mailing_id, [seq for seq, _ in deliveries], batch.number)
     counts = dict(batch.counts)
-    for _, state in deliveries:
-        move(counts, state, State.queued)
+    for state, number in Counter(state for _, state in deliveries).items():
+        move(counts, state, State.queued, number)
     batch.counts, batch.state = counts, "open"
 
 

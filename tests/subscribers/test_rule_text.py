@@ -12,7 +12,8 @@ from config.errors import Refused
 from subscribers import rules
 from subscribers.models import Role
 from subscribers.rule_parsing import parse
-from subscribers.rule_text import FIELDS, read, write
+from subscribers.rule_text import FIELDS, read
+from subscribers.rule_writing import write
 
 
 @pytest.fixture(autouse=True)
