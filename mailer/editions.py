@@ -13,7 +13,7 @@ from mailer.house import House, load_house
 from mailer.models import Draft, Edition, Mailing, MailingEdition, MailingMedia, Media
 from mailer.pictures import name_for
 from mailer.plan.compiled import CompiledEdition, MediaRef
-from mailer.render.compile import Compilation, compile_with_usage, picture_reference
+from mailer.render.compile import Compilation, compile_edition, picture_reference
 from mailer.render.event import Revision
 from mailer.render.snippets import ByLanguage
 from mailer.snippets import load_snippets
@@ -66,7 +66,7 @@ def materials_of(session: Session, mailing: Mailing) -> Materials:
 
 def compile_draft(mailing: Mailing, draft: Draft, materials: Materials) -> Compilation:
     """One edition. Raises SourceError and what else mailer.render.compile raises."""
-    return compile_with_usage(
+    return compile_edition(
         kind=mailing.kind,
         language=draft.language,
         front=draft.front,

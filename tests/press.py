@@ -135,6 +135,13 @@ def send_mailing(folder: Path) -> int:
         return mailing.id
 
 
+def frozen(folder: Path) -> int:
+    """An op-ed in a folder below this one, its audience written down and nothing sent; its id."""
+    mailing_id = send_mailing(write_folder(folder / "value-gap"))
+    freeze(mailing_id)
+    return mailing_id
+
+
 def mailing_state(mailing_id: int) -> str:
     """The state as the database has it."""
     with transaction() as session:

@@ -84,52 +84,14 @@ def compile_edition(
     revision: Revision = FIRST,
     lines: Mapping[str, int] = NOWHERE,
     templates: Path = TEMPLATES,
-) -> CompiledEdition:
-    """The edition that `front` and `body` (of `file`, the body from `body_line` on) make, ready to be sent.
+) -> Compilation:
+    """The edition that `front` and `body` (of `file`, the body from `body_line` on) make, and what it asks of readers.
 
     `media` are the pictures that the text may show, by file name, `snippets` what it may include, `revision` is of the
     event that it invites to, `lines` are the file's lines of the fields, by path. Raises SourceError with file, line
     and field, and all others there are, for what the author wrote, Unknown for a kind there is not, Refused where a
     template is at fault.
     """
-    return compile_with_usage(
-        kind=kind,
-        language=language,
-        front=front,
-        body=body,
-        body_line=body_line,
-        house=house,
-        media=media,
-        sender=sender,
-        reply_to=reply_to,
-        file=file,
-        attachments=attachments,
-        snippets=snippets,
-        revision=revision,
-        lines=lines,
-        templates=templates,
-    ).edition
-
-
-def compile_with_usage(
-    *,
-    kind: str,
-    language: str,
-    front: Mapping[str, Any],
-    body: str,
-    body_line: int,
-    house: House,
-    media: Mapping[str, MediaRef],
-    sender: str,
-    reply_to: str,
-    file: str,
-    attachments: Sequence[MediaRef] = (),
-    snippets: Mapping[str, ByLanguage] = NONE,
-    revision: Revision = FIRST,
-    lines: Mapping[str, int] = NOWHERE,
-    templates: Path = TEMPLATES,
-) -> Compilation:
-    """As `compile_edition`, with the fields, attributes and conditions used: for the check."""
     described = load_kind(kind, templates)
     tokens = Tokens(
         file,

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -12,20 +13,20 @@ from sqlalchemy import select
 from config.database import reading, transaction
 from config.settings import settings
 from mailer import control, rates
-from mailer.freeze import freeze
 from mailer.ledger.models import Batch, ClaimCounter
 from mailer.sending import send_batch
-from tests.press import mailing_state, open_office, send_mailing, set_up, states, work, write_folder
+from tests.press import frozen, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
 from tests.servers import free_port
 
 
 @pytest.fixture
-def redis(redis_server: str, environment: object, monkeypatch: pytest.MonkeyPatch) -> Redis:
+def redis(redis_server: str, environment: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
+    """An empty Redis and a relay that may get ten a second."""
     set_up(monkeypatch, redis_url=redis_server, smtp_url="smtp://127.0.0.1:2599?tls=none&per_second=10")
-    client = Redis.from_url(redis_server)
-    client.flushdb()
-    return client
+    with Redis.from_url(redis_server) as client:
+        client.flushdb()
+        yield client
 
 
 def test_a_bucket_starts_empty_fills_with_time_and_holds_five_seconds(redis: Redis) -> None:
@@ -41,11 +42,9 @@ def test_a_bucket_starts_empty_fills_with_time_and_holds_five_seconds(redis: Red
     redis.flushdb()
     assert rates.spent(relay)
     assert not list(rates.allowance(relay))
-    redis.close()
 
 
 def test_without_redis_there_is_none(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    redis.close()
     set_up(monkeypatch, redis_url=f"redis://127.0.0.1:{free_port()}/0")
     [relay] = settings().relays
     assert rates.spent(relay)
@@ -62,13 +61,11 @@ def test_without_a_limit_nobody_is_asked(monkeypatch: pytest.MonkeyPatch, enviro
 def test_a_mailing_keeps_to_the_limit_and_ends(
     redis: Redis, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    redis.close()
     open_office(60)
     with Receiver() as receiver:
         url = f"smtp://127.0.0.1:{receiver.port}?tls=none&per_second=40"
         set_up(monkeypatch, smtp_url=url, public_url="https://press.example.org", batch_size=25)
-        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-        freeze(mailing_id)
+        mailing_id = frozen(tmp_path)
         began, turns = time.time(), 0
         while mailing_state(mailing_id) != "finished":
             with reading() as session:
@@ -89,7 +86,6 @@ def test_a_mailing_keeps_to_the_limit_and_ends(
 def test_a_relay_that_may_get_more_takes_over(
     redis: Redis, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    redis.close()
     open_office(60)
     with Receiver() as slow, Receiver() as fast:
         urls = f"smtp://127.0.0.1:{slow.port}?tls=none&per_second=0.01 smtp://127.0.0.1:{fast.port}?tls=none"
@@ -103,13 +99,11 @@ def test_a_relay_that_may_get_more_takes_over(
 def test_nothing_is_claimed_for_a_relay_that_may_get_nothing_while_the_other_is_down(
     redis: Redis, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    redis.close()
     open_office(30)
     with Receiver() as slow:
         urls = f"smtp://127.0.0.1:{free_port()}?tls=none smtp://127.0.0.1:{slow.port}?tls=none&per_second=0.01"
         set_up(monkeypatch, smtp_url=urls, public_url="https://press.example.org", batch_size=25)
-        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-        freeze(mailing_id)
+        mailing_id = frozen(tmp_path)
         assert send_batch(mailing_id, 2), "given back, as another relay is up"
         for _ in range(5):
             assert not send_batch(mailing_id, 1)

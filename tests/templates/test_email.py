@@ -52,7 +52,7 @@ def edition(folder: str, language: str, house: House | None = None, **front: obj
         sender=described.sender,
         reply_to=described.reply_to,
         file=f"{language}.md",
-    )
+    ).edition
 
 
 def read(source: str, language: str, reader: Recipient = JOURNALIST) -> str:

@@ -14,7 +14,6 @@ from config.database import reading, transaction
 from config.errors import Unavailable
 from config.settings import settings
 from mailer import control
-from mailer.freeze import freeze
 from mailer.ledger import recorder
 from mailer.ledger.claims import claim_batch
 from mailer.ledger.models import Batch, ClaimCounter, Delivery
@@ -29,7 +28,7 @@ from tasks.app import app
 from tasks.housekeeping import do_what_is_due
 from tests.mailer.ledger.test_claims import end_all, take
 from tests.mailer.ledger.test_model import rows_of
-from tests.press import mailing_state, open_office, send_mailing, set_up, states, work, write_folder
+from tests.press import frozen, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
 
 
@@ -59,8 +58,7 @@ def test_nothing_is_sent_until_it_is_reconciled_and_then_nobody_twice(
     open_office(40)
     with Receiver() as receiver:
         set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
-        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-        freeze(mailing_id)
+        mailing_id = frozen(tmp_path)
         send_batch(mailing_id, 1)
         send_batch(mailing_id, 2)
         go_back(mailing_id)
@@ -81,8 +79,7 @@ def test_without_the_recorders_a_person_decides(tmp_path: Path, monkeypatch: pyt
     open_office(40)
     with Receiver() as receiver:
         set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
-        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-        freeze(mailing_id)
+        mailing_id = frozen(tmp_path)
         send_batch(mailing_id, 1)
         send_batch(mailing_id, 2)
         go_back(mailing_id)
@@ -102,8 +99,7 @@ def test_without_the_recorders_a_person_decides(tmp_path: Path, monkeypatch: pyt
 def test_a_recorder_in_hand_is_not_read_before_it_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker under whom the database went back goes on for the rest of its turn: what it tells is not all yet."""
     open_office(20)
-    mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-    freeze(mailing_id)
+    mailing_id = frozen(tmp_path)
     claim = claim_batch(mailing_id, 1)
     assert claim is not None
     claim.recorder.relay(1)
@@ -125,8 +121,7 @@ def test_a_claim_that_the_backup_found_in_hand_is_told_by_its_recorder_however_l
     open_office(20)
     with Receiver() as receiver:
         set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
-        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-        freeze(mailing_id)
+        mailing_id = frozen(tmp_path)
         send_batch(mailing_id, 1)
         send_batch(mailing_id, 2)
         go_back(mailing_id)
@@ -150,8 +145,7 @@ def test_a_claim_that_the_backup_found_in_hand_is_told_by_its_recorder_however_l
 def test_what_a_later_claim_did_takes_the_place_of_what_an_earlier_one_met(tmp_path: Path) -> None:
     """It failed, the copy was made, a person tried again and it was sent: who tries again now would send it twice."""
     open_office(1)
-    mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-    freeze(mailing_id)
+    mailing_id = frozen(tmp_path)
     end_all(take(mailing_id, 1), State.failed)
     with transaction() as session:
         assert control.finish(session, mailing_id)
@@ -219,8 +213,7 @@ def test_redis_alone_is_witness_enough_and_without_redis_nothing_is_sent(
     open_office(20)
     with Receiver() as receiver:
         set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
-        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-        freeze(mailing_id)
+        mailing_id = frozen(tmp_path)
         send_batch(mailing_id, 1)
         go_back(mailing_id)
         shutil.rmtree(settings().state_dir)

@@ -94,7 +94,7 @@ def build(
         file="en.md",
         templates=templates,
         **changes,
-    )
+    ).edition
 
 
 def show(edition: CompiledEdition, recipient: Recipient, part: str = "html") -> str:
