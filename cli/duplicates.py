@@ -7,6 +7,7 @@ import typer
 
 import mailer  # noqa: F401  (adds what a merge has to hold still)
 from cli.group import commands, example
+from cli.options import BY_HAND, AsJson
 from cli.output import say, table, working, write_json
 from config.database import reading, transaction
 from subscribers import merging
@@ -18,7 +19,7 @@ SHOWN = 20
 
 
 @app.command("duplicates", epilog=example("broadside subscribers duplicates"))
-def find(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def find(as_json: AsJson = False) -> None:
     """Suggest who may be there twice, and why: one name and outlet, a misspelt domain, an old and a new address.
 
     Nothing is changed. Those who were merged and parted again are not suggested again.
@@ -46,7 +47,7 @@ def find(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON ob
 def merge(
     keep: Annotated[str, typer.Argument(metavar="KEEP", help="The address that mail goes to from now on.")],
     other: Annotated[str, typer.Argument(metavar="OTHER", help="The person's other address.")],
-    source: Annotated[str, typer.Option(help="How you know that they are one person.")] = "broadside command",
+    source: Annotated[str, typer.Option(help="How you know that they are one person.")] = BY_HAND,
 ) -> None:
     """Make two subscribers one: OTHER becomes an address of the person at KEEP, who gets every mail once.
 

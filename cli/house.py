@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.group import commands, example
+from cli.options import AsJson
 from cli.output import facts, say, write_json
 from config.database import reading, transaction
 from config.errors import Refused
@@ -32,7 +33,7 @@ def import_(
 
 @app.command(epilog=example("broadside house show", "broadside house show --json"))
 def show(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the house style that is entered."""
     with reading() as session:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.group import commands, example
+from cli.options import AsJson
 from cli.output import REFUSED, count, say, write_json
 from mailer.ledger.reconcile import reconcile as replay
 
@@ -17,7 +18,7 @@ def reconcile(
         bool,
         typer.Option("--give-up", help="Go on without the recorders that are lost; who is in doubt becomes uncertain."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """After the database went back in time: replay what this host's flight recorders know of the time between.
 

@@ -1,13 +1,14 @@
 """`broadside list`: lists that people are on."""
 
 from dataclasses import asdict
-from itertools import islice
+from operator import itemgetter
 from typing import Annotated
 
 import typer
 
 from cli.group import commands, example
-from cli.output import moment, say, stream_csv, stream_json, table, write_json
+from cli.options import AsCsv, AsJson
+from cli.output import moment, say, show_rows, table, write_json
 from config.database import reading, transaction
 from subscribers.lists import archive as archive_list
 from subscribers.lists import create_list, list_lists, set_owner
@@ -15,8 +16,6 @@ from subscribers.membership import COLUMNS, people_on
 from subscribers.models import Standing
 
 app = commands()
-SHOWN = 50
-"""People on the screen; a file takes all."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The list.")]
 
@@ -39,7 +38,7 @@ def create(
 @app.command(epilog=example("broadside list show", "broadside list show press --json"))
 def show(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One list; all of them if left out.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the lists, each with how many people stand on it."""
     with reading() as session:
@@ -98,37 +97,23 @@ def unarchive(name: Name) -> None:
 def people(
     name: Name,
     standing: Annotated[Standing | None, typer.Option(help="Only those who stand so.")] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Write all as CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show who is on a list, since when and why: the basis, where it came from, and what they were told."""
-    if as_csv and as_json:
-        raise typer.BadParameter("choose one of --csv and --json", param_hint="--csv")
     with reading() as session:
-        rows = people_on(session, name, standing)
-        if as_json:
-            stream_json("people", rows)
-            return
-        if as_csv:
-            stream_csv(COLUMNS, rows)
-            return
-        first = list(islice(rows, SHOWN))
-        more = next(rows, None) is not None
-    if not first:
-        say("there is nobody")
-        return
-    table(
-        ("email", "standing", "since", "basis", "source and wording"),
-        [
-            (
-                row["email"],
-                row["standing"],
-                row["since"][:10],
-                row["basis"],
-                " - ".join(filter(None, (row["source"], row["wording"]))),
-            )
-            for row in first
-        ],
-    )
-    if more:
-        say("... and more; --csv or --json writes all, with names")
+        show_rows(
+            "people",
+            people_on(session, name, standing),
+            COLUMNS,
+            {
+                "email": itemgetter("email"),
+                "standing": itemgetter("standing"),
+                "since": lambda row: row["since"][:10],
+                "basis": itemgetter("basis"),
+                "source and wording": lambda row: " - ".join(filter(None, (row["source"], row["wording"]))),
+            },
+            as_csv=as_csv,
+            as_json=as_json,
+            none="there is nobody",
+        )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from cli import reports, sending
 from cli.findings import show_findings
 from cli.group import commands, example
+from cli.options import AsJson, MailingName
 from cli.output import DONE, REFUSED, count, out, say, stream_csv, table, working, write_json
 from config.database import reading, transaction
 from mailer.audience import candidates
@@ -31,9 +32,6 @@ COLUMNS = ("email", "language", "list", "reason")
 """Of `mailing audience`; `reason` is empty for those who would get it."""
 SHOWN = 20
 """People on the screen; a file takes everybody."""
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The mailing's short name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("import", epilog=example("broadside mailing import value-gap"))
@@ -107,7 +105,7 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command(epilog=example("broadside mailing check value-gap", "broadside mailing check value-gap --online --json"))
 def check(
-    name: Name,
+    name: MailingName,
     as_json: AsJson = False,
     online: Annotated[bool, typer.Option("--online", help="Ask each link whether it leads somewhere.")] = False,
     at: Annotated[
@@ -141,7 +139,7 @@ def check(
     epilog=example("broadside mailing audience value-gap", "broadside mailing audience value-gap --csv > who.csv")
 )
 def audience(
-    name: Name,
+    name: MailingName,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write everybody as CSV, a row each.")] = False,
 ) -> None:
     """Show who would get the mailing now, in which language and on which list, and who would not, and why."""
@@ -193,7 +191,7 @@ def _listed(counts: Counter[str]) -> str:
     )
 )
 def preview(
-    name: Name,
+    name: MailingName,
     address: Annotated[
         str, typer.Option("--as", metavar="ADDRESS", help="A subscriber, whose message it is; else a reader unknown.")
     ] = "",
@@ -215,7 +213,7 @@ def preview(
 
 @app.command("test", epilog=example("broadside mailing test value-gap --to me@example.org"))
 def send_one(
-    name: Name,
+    name: MailingName,
     to: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="Who gets it.")],
     language: Annotated[str, typer.Option(help="Which edition; else the reader's, or the default one.")] = "",
 ) -> None:

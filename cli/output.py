@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import typer
@@ -18,6 +19,9 @@ from config.errors import Refused
 
 DONE, REFUSED, USAGE, PARTLY = 0, 1, 2, 3
 """Exit statuses: done; refused or failed; wrong usage; done with some failed, uncertain, rejected or still deferred."""
+
+SHOWN = 50
+"""Rows on the screen, of any number; a file takes all."""
 
 out = Console(markup=False, emoji=False, highlight=False)
 err = Console(stderr=True, markup=False, emoji=False, highlight=False)
@@ -98,6 +102,38 @@ def stream_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Non
     writer.writerow(columns)
     for row in rows:
         writer.writerow([cell("" if row[name] is None else row[name]) for name in columns])
+
+
+def show_rows(
+    name: str,
+    rows: Iterator[Mapping[str, Any]],
+    columns: Sequence[str],
+    on_screen: Mapping[str, Callable[[Mapping[str, Any]], object]],
+    *,
+    as_csv: bool,
+    as_json: bool,
+    none: str,
+    right: Iterable[str] = (),
+) -> None:
+    """Rows of any number: all of them as CSV with `columns` or as JSON, else a table of the first.
+
+    `on_screen` gives a cell for each of the table's columns, `none` is said where there is no row.
+    """
+    if as_csv and as_json:
+        raise typer.BadParameter("choose one of --csv and --json", param_hint="--csv")
+    if as_json:
+        stream_json(name, rows)
+        return
+    if as_csv:
+        stream_csv(columns, rows)
+        return
+    first = list(islice(rows, SHOWN))
+    if not first:
+        say(none)
+        return
+    table(tuple(on_screen), [[cell(row) for cell in on_screen.values()] for row in first], right=right)
+    if next(rows, None) is not None:
+        say("... and more; --csv or --json writes all, with every column")
 
 
 @contextmanager

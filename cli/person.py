@@ -6,6 +6,7 @@ import typer
 
 import mailer  # noqa: F401  (adds deliveries to what is held of a person)
 from cli.group import commands, example
+from cli.options import Address, AsJson
 from cli.output import REFUSED, agreed, count, facts, moment, say, table, write_json
 from config.database import reading, transaction
 from subscribers import erasure, history
@@ -25,13 +26,11 @@ OUT_OF_REACH = (
     "their name in free text about others; the address was looked for, and erased",
 )
 
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's email address.")]
-
 
 @app.command(epilog=example("broadside subscribers show zoe@example.org --json"))
 def show(
     address: Address,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show all that is known of a person: their data, their lists, and everything that happened, in its order."""
     with reading() as session:

@@ -7,6 +7,7 @@ import typer
 
 import mailer  # noqa: F401  (adds its rules to those that a segment may have)
 from cli.group import commands, example
+from cli.options import AsJson
 from cli.output import count, say, table, write_json
 from config.database import reading, transaction
 from subscribers.segments import count_segment, find_segment, list_segments, read_rule, save_segment, text_of
@@ -15,7 +16,6 @@ app = commands()
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The segment.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command(
@@ -43,7 +43,7 @@ def save(
 @app.command(epilog=example("broadside segment show", "broadside segment show brussels-press > brussels-press.txt"))
 def show(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One segment; all if left out.")] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the rule of a segment as text, in the form that save takes; or all segments."""
     with reading() as session:
@@ -60,7 +60,7 @@ def show(
 
 
 @app.command("count", epilog=example("broadside segment count brussels-press"))
-def count_people(name: Name, as_json: Json = False) -> None:
+def count_people(name: Name, as_json: AsJson = False) -> None:
     """Count the people in a segment now, those of them that mail may reach, and all by language and role."""
     with reading() as session:
         counted = count_segment(session, name)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from cli.findings import show_findings
 from cli.group import commands, example
+from cli.options import MailingName
 from cli.output import REFUSED, agreed, count, say, warn, working
 from cli.watching import watch
 from config.database import reading, transaction
@@ -20,7 +21,6 @@ from mailer.ledger.states import State
 from mailer.models import Mailing, MailingState
 
 app = commands()
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The mailing's short name.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Show how it goes until nothing is queued or being sent.")]
 
 
@@ -30,7 +30,7 @@ Wait = Annotated[bool, typer.Option("--wait", help="Show how it goes until nothi
     )
 )
 def send(
-    name: Name,
+    name: MailingName,
     at: Annotated[
         str | None, typer.Option(metavar="ISO-TIME-WITH-ZONE", help="When, as in 2027-05-04T09:00+02:00; else now.")
     ] = None,
@@ -64,14 +64,14 @@ def send(
 
 
 @app.command(epilog=example("broadside mailing pause value-gap"))
-def pause(name: Name) -> None:
+def pause(name: MailingName) -> None:
     """Stop sending within 2 seconds; what was not begun waits."""
     _change(name, control.pause)
     say(f"{name} is paused; go on with: broadside mailing resume {name}")
 
 
 @app.command(epilog=example("broadside mailing resume value-gap"))
-def resume(name: Name, wait: Wait = False) -> None:
+def resume(name: MailingName, wait: Wait = False) -> None:
     """Go on with a paused mailing; nobody gets it twice."""
     mailing_id = _change(name, control.resume)
     say(f"{name} goes on")
@@ -80,7 +80,7 @@ def resume(name: Name, wait: Wait = False) -> None:
 
 
 @app.command(epilog=example("broadside mailing cancel value-gap"))
-def cancel(name: Name) -> None:
+def cancel(name: MailingName) -> None:
     """End a mailing for good within 2 seconds; who has it has it, nobody else will. Before its time: a draft again."""
     mailing_id = _change(name, control.cancel)
     with reading() as session:
@@ -98,7 +98,7 @@ def cancel(name: Name) -> None:
     )
 )
 def retry(
-    name: Name,
+    name: MailingName,
     state: Annotated[Literal["failed", "uncertain"], typer.Option(help="Which ones.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     wait: Wait = False,
@@ -127,7 +127,7 @@ def retry(
 
 
 def instant(text: str | None) -> datetime | None:
-    """The moment to send at. Raises BadParameter for one without a zone, or that is past."""
+    """The moment that --at names. Raises BadParameter for one without a zone, or that is past."""
     if text is None:
         return None
     hint = "write date, time and zone, as in 2027-05-04T09:00+02:00"
@@ -138,7 +138,7 @@ def instant(text: str | None) -> datetime | None:
     if moment.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no zone; {hint}", param_hint="--at")
     if moment < datetime.now(UTC):
-        raise typer.BadParameter(f"{text!r} is past; leave --at out to send now", param_hint="--at")
+        raise typer.BadParameter(f"{text!r} is past; without --at it is now", param_hint="--at")
     return moment
 
 

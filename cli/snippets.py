@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.group import commands, example
+from cli.options import AsJson
 from cli.output import say, table, write_json
 from config.database import reading, transaction
 from mailer.snippets import find_snippet, import_snippets, load_snippets, remove_snippet
@@ -13,7 +14,6 @@ from mailer.snippets import find_snippet, import_snippets, load_snippets, remove
 app = commands()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The snippet.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("import", epilog=example("broadside snippet import snippets.yaml"))

@@ -11,6 +11,7 @@ from cli import duplicates
 from cli import person as person_commands
 from cli.group import commands, example
 from cli.importing import show_counts, show_file, show_statuses
+from cli.options import BY_HAND, Address, AsJson
 from cli.output import DONE, PARTLY, progress, say, write_json
 from config.database import reading, transaction
 from config.errors import Unknown
@@ -23,10 +24,6 @@ from subscribers.sources.preview import preview, statuses
 from subscribers.sources.statuses import MEANINGS
 
 app = commands()
-BY_HAND = "broadside command"
-"""The source that a consent event or suppression names."""
-
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The person's email address.")]
 
 
 @app.command(
@@ -60,7 +57,7 @@ def import_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show how the file is understood and what would happen; write nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put the people in a file on a list, those who had left as left. It may be broken off and run again.
 
