@@ -32,7 +32,7 @@ def demo(
     folder: Annotated[Path | None, typer.Option(help="Where the demo keeps what it makes; emptied first.")] = None,
     people: Annotated[int, typer.Option(min=1, max=1_000_000, hidden=True)] = 10_000,
 ) -> None:
-    """Watch an op-ed go out to ten thousand invented people, into an inbox on this machine.
+    """Watch a mailing go out to ten thousand invented people, into an inbox on this machine.
 
     It ignores every BROADSIDE_ setting: no real mail server is ever spoken to.
     """

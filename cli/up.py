@@ -69,7 +69,7 @@ class Office:
 
     def _start_redis(self, chosen: Settings) -> None:
         if chosen.redis_url:
-            redis_server.look_for_redis(chosen.redis, chosen.redis_name)
+            redis_server.look_for_redis(chosen.redis)
             return
         redis_server.end_forgotten_redis(chosen.redis)
         folder = chosen.state_dir.absolute()

@@ -9,12 +9,12 @@ TEXT_BYTES = 2_000_000
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """The bytes of a file, of which there may be `most`. Raises FileNotFoundError, and Refused for all else."""
+    """The bytes of a file, of which there may be `most`. Raises Refused where there are more, or it cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
     except FileNotFoundError:
-        raise
+        raise Refused(f"{path}: there is no such file") from None
     except OSError as error:
         raise Refused(f"{path}: cannot be read: {error.strerror}") from None
     if len(content) > most:

@@ -58,12 +58,7 @@ class RelayUrl:
     @property
     def is_loopback(self) -> bool:
         """True where mail cannot leave this machine."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RelayUrl) and vars(self) == vars(other)
@@ -73,6 +68,14 @@ class RelayUrl:
 
     def __repr__(self) -> str:
         return f"RelayUrl({self.name})"
+
+
+def is_loopback(host: str) -> bool:
+    """True where `host` can only be reached from this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _rate(value: str | None) -> float | None:
@@ -116,7 +119,7 @@ class Settings(BaseSettings):
     list_domain: str = ""
     """The domain of List-Ids and Message-IDs; empty: the sender's."""
     inbound_mailbox: str = ""
-    """An address that is read for unsubscribe mails; only then List-Unsubscribe offers mailto."""
+    """An address for unsubscribing by mail, which List-Unsubscribe then names too. Broadside does not read it."""
     secret_key: SecretStr = SecretStr("")
     """Signs links and return paths; empty: made once and kept in the state folder."""
     suppression_key: SecretStr = SecretStr("")

@@ -147,7 +147,7 @@ def import_house(session: Session, path: Path) -> House:
     Refused, with file and line, for anything that is not understood, for a picture that is none, and for colours that
     could not be read.
     """
-    file = _read(path)
+    file = YamlFile(read_text(path), str(path))
     given = dict(file.data)
     sender = given.pop("sender", None)
     if given.get("logo") is not None:
@@ -167,13 +167,6 @@ def import_house(session: Session, path: Path) -> House:
         _keep_sender(session, file, organisation, sender)
     session.flush()
     return house
-
-
-def _read(path: Path) -> YamlFile:
-    try:
-        return YamlFile(read_text(path), str(path))
-    except FileNotFoundError as error:
-        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _organisation(session: Session, name: str) -> Organisation:
@@ -196,6 +189,8 @@ def _keep_logo(session: Session, folder: Path, file: YamlFile, logo: object) -> 
     for key in set(logo) - {"file", "alt"}:
         raise Refused(f"{file.where('logo', key)}: {Unknown('key of logo', str(key), ('file', 'alt'))}")
     name = logo["file"]
+    if not (folder / name).is_file():
+        raise Refused(f"{where}: there is no file {name}; put it beside the YAML file")
     try:
         content = read_bytes(folder / name, 10 * LOGO_BYTES)
         with Image.open(io.BytesIO(content)) as picture:
@@ -204,7 +199,7 @@ def _keep_logo(session: Session, folder: Path, file: YamlFile, logo: object) -> 
     except UnidentifiedImageError:
         raise Refused(f"{where}: {name} is not a picture; save it again as PNG, JPEG or GIF") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise Refused(f"{where}: {name} cannot be read; is it beside the YAML file, and whole?") from None
+        raise Refused(f"{where}: {name} cannot be read; save it again as PNG, JPEG or GIF") from None
     if form not in LOGO_TYPES:
         raise Refused(f"{where}: {name} is {form}; mail programs show PNG, JPEG and GIF")
     if len(content) > LOGO_BYTES:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from config import files
 from config.errors import Refused, Unknown
+from config.files import read_text
 from mailer.models import Fallback, OnUncertain
 from mailer.plan.headers import cleaned, split_mailbox
 from mailer.render.kinds import Field as FrontField
@@ -100,7 +100,10 @@ def read_mailing_file(folder: Path) -> MailingFile:
 
 def read_with_lines(folder: Path) -> tuple[MailingFile, dict[str, int]]:
     """As `read_mailing_file`, and the line of each value by its path: `audience.lists.1`."""
-    file = YamlFile(read_text(folder / NAME), NAME)
+    path = folder / NAME
+    if not path.exists():
+        raise Refused(f"{path}: there is no such file; a mailing's folder holds {NAME} and a text like en.md")
+    file = YamlFile(read_text(path), NAME)
     try:
         read = MailingFile.model_validate(file.data)
     except ValidationError as error:
@@ -111,14 +114,6 @@ def read_with_lines(folder: Path) -> tuple[MailingFile, dict[str, int]]:
         raise Refused(f"{file.where('kind')}: {error}") from None
     refuse_unknown_fields(file, kind.front, read.fields, ("fields",))
     return read, file.text_lines
-
-
-def read_text(path: Path) -> str:
-    """The text of a file in UTF-8. Raises Refused where it cannot be read."""
-    try:
-        return files.read_text(path)
-    except FileNotFoundError:
-        raise Refused(f"{path}: there is no such file; a mailing's folder holds {NAME} and a text like en.md") from None
 
 
 def refuse_unknown_fields(

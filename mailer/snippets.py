@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from config.errors import Refused, Unknown
-from mailer.mailing_file import read_text
+from config.files import read_text
 from mailer.models import Snippet
 from mailer.render.fragment import Fragment
 from mailer.render.markdown import to_html

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import Refused
-from mailer.mailing_file import read_text, refuse_unknown_fields
+from config.files import read_text
+from mailer.mailing_file import refuse_unknown_fields
 from mailer.render.kinds import Kind
 from mailer.yaml_file import YamlFile
 from subscribers import fields
@@ -33,7 +34,7 @@ def read_text_file(path: Path, kind: Kind) -> TextFile:
             f"{path.name}: a text is named after its language, as in fr.md or pt-BR.md; rename the file, or move it "
             "out of the folder"
         ) from None
-    lines = read_text(path).replace("\r\n", "\n").split("\n")
+    lines = read_text(path).split("\n")
     if lines[0].rstrip() != FENCE:
         raise Refused(f"{path.name}, line 1: begin with a line `---`, then `subject: ...`, then a line `---`")
     end = next((at for at, line in enumerate(lines[1:], 1) if line.rstrip() == FENCE), None)

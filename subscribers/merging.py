@@ -98,7 +98,7 @@ def unmerge(session: Session, address: str) -> Merged:
 def _rows(session: Session, keep: str, other: str) -> tuple[Subscriber, Subscriber]:
     kept, gone = _row(session, keep), _row(session, other)
     if kept.id == gone.id:
-        raise Refused(f"{kept.email} is one person already")
+        raise Refused(f"{keep} and {other} are one person already")
     for one in (kept, gone):
         if one.merged_into_id is not None:
             person = session.get_one(Subscriber, one.merged_into_id)

@@ -40,10 +40,7 @@ def read_rule(given: str) -> dict[str, Any]:
         in_file = False
     if not in_file:
         return rule_text.read(given)
-    try:
-        text = read_text(path)
-    except FileNotFoundError as error:
-        raise Refused(f"{path}: cannot be read: {error.strerror}") from None
+    text = read_text(path)
     if path.suffix == ".json" or text.lstrip().startswith("{"):
         return _json_rule(path, text)
     try:

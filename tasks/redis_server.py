@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from config.errors import Refused, Unavailable
+from config.trouble import in_words
 
 START = 20.0
 """Seconds that Redis has to start."""
@@ -68,12 +69,10 @@ def wait_for_redis(url: str, ended: Callable[[], bool], folder: Path) -> None:
             time.sleep(0.02)
 
 
-def look_for_redis(url: str, name: str) -> None:
-    """Raise Unavailable unless a Redis that is not ours answers; `name` is what to call it."""
+def look_for_redis(url: str) -> None:
+    """Raise Unavailable unless a Redis that is not ours answers: the one that the settings name."""
     try:
         with Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as redis:
             redis.ping()
     except RedisError as error:
-        raise Unavailable(
-            f"Redis at {name} does not answer ({type(error).__name__}); start it, or correct BROADSIDE_REDIS_URL"
-        ) from None
+        raise Unavailable(in_words(error)) from None

@@ -16,6 +16,7 @@ from config.database import reading
 from config.errors import Unavailable
 from config.redis_connection import redis
 from config.settings import settings
+from config.trouble import in_words
 from mailer.ledger.models import ClaimCounter
 
 KEY = "broadside:highest-claim"
@@ -41,7 +42,7 @@ def seen() -> int:
     try:
         in_redis = int(redis().get(KEY) or 0)
     except RedisError as error:
-        raise Unavailable(f"Redis does not answer ({type(error).__name__}); nothing is sent without it") from None
+        raise Unavailable(f"{in_words(error)} Nothing is sent without it") from None
     try:
         in_file = int(_file().read_text() or 0)
     except FileNotFoundError:

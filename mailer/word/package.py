@@ -36,10 +36,7 @@ class Package:
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
-        try:
-            self.content = read_bytes(path, FILE_BYTES)
-        except FileNotFoundError:
-            raise Refused(f"{path}: there is no such file") from None
+        self.content = read_bytes(path, FILE_BYTES)
         if self.content.startswith(_OLE):
             if "EncryptedPackage".encode("utf-16-le") in self.content:
                 raise Refused(f"{self.name}: is protected by a password; save it in Word without one")

@@ -166,7 +166,7 @@ def test_segments_are_written_as_text(press: Path) -> None:
     assert "south.txt: segment rule, line 3, column 1: unknown 'contry'; did you mean 'country'?" in broadside(
         "segment", "save", "south", file, status=1
     ).err  # fmt: skip
-    assert "cannot be read" in broadside("segment", "save", "south", press / "none.json", status=1).err
+    assert "there is no such file" in broadside("segment", "save", "south", press / "none.json", status=1).err
 
 
 def test_segments_know_of_mailings(tmp_path: Path) -> None:

@@ -1,23 +1,14 @@
 """The inbox as a process: its SMTP server and its page on one event loop."""
 
 import asyncio
-import ipaddress
 from pathlib import Path
 
-from config.settings import settings
+from config.settings import is_loopback, settings
 from web.inbox.frame import Links
 from web.inbox.pages import create_inbox
 from web.inbox.smtp import Server
 from web.inbox.store import KEPT, Inbox
 from web.serving import listen, serve_pages, until_stopped
-
-
-def is_loopback(host: str) -> bool:
-    """True where `host` can only be reached from this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def run_inbox(
