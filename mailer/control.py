@@ -137,9 +137,11 @@ def skip_cancelled(session: Session, mailing_id: int) -> bool:
 
 def finish(session: Session, mailing_id: int) -> bool:
     """End a mailing of which nothing is queued, claimed or due again; True if that was now."""
+    unfinished = exists().where(Batch.mailing_id == mailing_id, (Batch.state != "done") | Batch.due_at.is_not(None))
+    if session.scalar(select(unfinished)):
+        return False  # as after nearly every batch: a lock here would be one commit more for each
     # Batches are added under the lock of the mailing's row: after it, the next statement sees them all.
     session.execute(select(Mailing.id).where(Mailing.id == mailing_id).with_for_update())
-    unfinished = exists().where(Batch.mailing_id == mailing_id, (Batch.state != "done") | Batch.due_at.is_not(None))
     return (
         session.execute(
             update(Mailing)
