@@ -28,6 +28,7 @@ from mailer.render.snippets import ByLanguage, Snippets
 from mailer.render.text import Notes, body_text, underlined
 from mailer.render.tokenise import tokenise
 from mailer.render.tokens import Place, Token, Tokens, without_controls
+from mailer.render.words import translations
 
 FIRST = Revision()
 _STROKES = r"(?:-{3,}|={3,}|\* \* \*)"
@@ -130,7 +131,7 @@ def compile_edition(
                 ".txt",
                 language,
                 edition=Group(**vars(fields.text), **known),
-                body=body_text(fragment.tree, tokens, notes),
+                body=body_text(fragment.tree, tokens, notes, translations(language)),
                 heading=lambda text, stroke="=": underlined(text, tokens, stroke),
                 **shared,
             )
@@ -139,7 +140,8 @@ def compile_edition(
     )
     plain = notes.numbered(plain)
     if direction(language) == "rtl":
-        # A line of strokes has no letters, and would have the direction of the mail program.
+        # A line without letters would have the direction of the mail program. A quote's has to begin with its mark.
+        plain = re.sub(r"^(>+)$", "\\1 \N{RIGHT-TO-LEFT MARK}", plain, flags=re.MULTILINE)
         around = f"(?:{tokens.statement.pattern})*"
         alone = re.compile(rf"^({around})(?={_STROKES}{around}$)", re.MULTILINE)
         plain = alone.sub("\\1\N{RIGHT-TO-LEFT MARK}", plain)

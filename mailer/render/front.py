@@ -20,6 +20,7 @@ from mailer.render.text import Notes, body_text
 from mailer.render.tokenise import tokenise
 from mailer.render.tokens import Role, Tokens
 from mailer.render.urls import encode_places
+from mailer.render.words import translations
 
 _LINK = re.compile(r"https?://\S|mailto:\S|tel:\S")
 _SPACES = re.compile(r"[ \t\r\n]+")
@@ -157,8 +158,9 @@ class Front:
         self.pictures |= fragment.pictures
         # An item of a list may be left out or moved for some readers: a note's number would depend on them.
         notes = None if any(step.isdigit() for step in where.split(".")) else self._notes
+        text = body_text(fragment.tree, self._tokens, notes, translations(self._language)).strip()
         # nh3 has cleaned it, and the rest is our own.
-        return Markup(fragment.html), body_text(fragment.tree, self._tokens, notes).strip()  # noqa: S704
+        return Markup(fragment.html), text  # noqa: S704
 
     def _refusal(self, problem: str, field: str, remedy: str = "") -> SourceError:
         return SourceError(problem, file=self._tokens.file, line=self._line(field), field=field, remedy=remedy)

@@ -15,7 +15,7 @@ from config.errors import Refused, Unknown
 from mailer.render.designer import DesignerEnvironment
 from mailer.render.filters import author_filters, locale_of
 from mailer.render.moments import in_words, read_moment
-from mailer.render.words import translations, unmarked
+from mailer.render.words import Translator, translations, unmarked
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -132,7 +132,7 @@ def load_kind(name: str, templates: Path = TEMPLATES) -> Kind:
 
 
 class Templates:
-    """The templates of one kind, and which files they turned out to be made of."""
+    """The templates of one kind, and which files and fixed words they turned out to be made of."""
 
     def __init__(self, kind: Kind, templates: Path = TEMPLATES) -> None:
         self.kind = kind
@@ -154,7 +154,7 @@ class Templates:
             environment.begin()
             template: Template = environment.get_template(name)
             return template.render(
-                _=translations(language),
+                _=self._words(language),
                 date=lambda written, form="long": dated(read_moment(written), form),
                 moment=lambda written: in_words(read_moment(written), language),
                 unmarked=unmarked,
@@ -168,11 +168,21 @@ class Templates:
 
     @property
     def version(self) -> str:
-        """SHA-256 over the files used so far, with their names; 64 hex digits."""
+        """SHA-256 over the files and the fixed words used so far, with their names; 64 hex digits."""
         digest = hashlib.sha256()
         for name, source in sorted(self._used.items()):
             digest.update(f"{name}\0{len(source)}\0{source}".encode())
         return digest.hexdigest()
+
+    def _words(self, language: str) -> Translator:
+        """The translator of `language`; what it says belongs to the version, as the files do."""
+        say = translations(language)
+
+        def remembered(message: str, **values: object) -> str:
+            self._used[f"{language}: {message}"] = say(message)
+            return say(message, **values)
+
+        return remembered
 
     def _environment(self, templates: Path, *, autoescape: bool) -> DesignerEnvironment:
         return DesignerEnvironment(

@@ -6,12 +6,14 @@ puts the pieces that they stand in.
 """
 
 import re
+from collections.abc import Iterator
 from itertools import zip_longest
 
 from lxml.html import HtmlElement
 
 from mailer.render.tokens import Role, Tokens
 from mailer.render.urls import encode_places
+from mailer.render.words import Translator
 
 _BLOCKS = {
     *("p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "dt", "dd", "li", "blockquote", "pre", "hr"),
@@ -40,9 +42,12 @@ class Notes:
         return re.sub(rf"{self._stem}\d+z", lambda mark: numbers.setdefault(mark[0], str(len(numbers) + 1)), text)
 
 
-def body_text(tree: HtmlElement, tokens: Tokens, notes: Notes | None) -> str:
-    """The text of a body's tree (a div), tokens in it, its links' footnotes at the end; without `notes` in brackets."""
-    writer = _Writer(tokens, notes)
+def body_text(tree: HtmlElement, tokens: Tokens, notes: Notes | None, say: Translator) -> str:
+    """The text of a body's tree (a div), tokens in it, its links' footnotes at the end; without `notes` in brackets.
+
+    `say` are the fixed words of its language.
+    """
+    writer = _Writer(tokens, notes, say)
     text = writer.blocks(tree)
     if writer.noted:
         text += "".join(f"[{mark}] {target}\n" for mark, target in writer.noted.items()) + "\n"
@@ -58,9 +63,10 @@ def underlined(text: str, tokens: Tokens, stroke: str = "=") -> str:
 class _Writer:
     """Every block ends in an empty line, or in a list in a line break, so that any of them may be left out."""
 
-    def __init__(self, tokens: Tokens, notes: Notes | None) -> None:
+    def __init__(self, tokens: Tokens, notes: Notes | None, say: Translator) -> None:
         self.tokens = tokens
         self.notes = notes
+        self.say = say
         self.noted: dict[str, str] = {}
         """Mark -> address."""
         self.depth = 0
@@ -134,13 +140,11 @@ class _Writer:
         if len(rows) < 2 or rows[0][:1] != [""]:
             return "\n".join(" | ".join(row) for row in rows) + end
         names = rows[0][1:]
-        return (
-            "\n\n".join(
-                "\n".join([row[0], *(f"- {name}: {cell}" for name, cell in zip_longest(names, row[1:], fillvalue=""))])
-                for row in rows[1:]
-            )
-            + end
-        )
+        return "\n\n".join("\n".join([row[0], *self._labelled(names, row[1:])]) for row in rows[1:]) + end
+
+    def _labelled(self, names: list[str], cells: list[str]) -> Iterator[str]:
+        for name, cell in zip_longest(names, cells, fillvalue=""):
+            yield f"- {self.say('%(label)s: %(value)s', label=name, value=cell)}"
 
     def _inside(self, element: HtmlElement) -> str:
         parts = [self._run(element.text)]

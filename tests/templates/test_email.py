@@ -176,6 +176,14 @@ def test_french_keeps_its_no_break_spaces() -> None:
         assert not re.search(r"« | »| [?:;!](?:\s|$)", words.replace("[1] ", ""))
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_colon_stands_in_the_text_as_the_language_has_it(folder: str) -> None:
+    _, _, french = shown(edition(folder, "fr"))
+    _, _, english = shown(edition(folder, "en"))
+    after = re.compile(r"(?<=[^\W\d])(\N{NO-BREAK SPACE}?):(?= )")
+    assert set(after.findall(french)) == {"\N{NO-BREAK SPACE}"} and set(after.findall(english)) == {""}
+
+
 def test_colours_and_fonts_come_from_the_house() -> None:
     given = {"accent": "#4b0082", "brand": "#2b0a4d"}
     house = House.model_validate(

@@ -133,7 +133,9 @@ class TestPressRelease:
         for language, first, last in (("en", "“", "”"), ("fr", "«\u00a0", "\u00a0»"), ("ar", "«", "»")):
             _, page, text = shown(edition("fair-deals", language), reader())
             [said] = page.xpath("//p[contains(@class, 'said')]/text()")
-            assert said.startswith(first) and said.endswith(last) and f"> {said}\n>\n> " in text
+            assert said.startswith(first) and said.endswith(last) and f"> {said}\n>" in text
+            blank = "\n> \N{RIGHT-TO-LEFT MARK}\n> " if language == "ar" else "\n>\n> "
+            assert f"{said}{blank}" in text
             assert page.xpath("//p[contains(@class, 'speaker')]/strong")
 
     def test_an_embargo_takes_the_place_of_immediate_release(self) -> None:

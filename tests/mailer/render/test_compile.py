@@ -254,6 +254,27 @@ def test_the_template_version_is_that_of_the_files_used(templates: Path, tmp_pat
     assert build(tmp_path / "t", "x").template_version != before
 
 
+def test_the_template_version_is_also_that_of_the_fixed_words(
+    templates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from mailer.render import words
+
+    before = {language: build(templates, "x", language=language) for language in ("fr", "de")}
+    shutil.copytree(words.FOLDER, tmp_path / "locale")
+    catalogue = tmp_path / "locale" / "fr" / "LC_MESSAGES" / "email.po"
+    catalogue.write_text(catalogue.read_text("utf-8").replace('"Se désabonner"', '"Se désinscrire"'), "utf-8")
+    monkeypatch.setattr(words, "FOLDER", tmp_path / "locale")
+    for kept in (words.translations, words._catalogue):
+        kept.cache_clear()
+    after = {language: build(templates, "x", language=language) for language in ("fr", "de")}
+    for kept in (words.translations, words._catalogue):
+        kept.cache_clear()
+    assert after["fr"].template_version != before["fr"].template_version and after["fr"].hash != before["fr"].hash
+    assert after["de"].hash == before["de"].hash
+
+
 def test_a_template_without_a_way_out_is_refused(templates: Path, tmp_path: Path) -> None:
     import shutil
 

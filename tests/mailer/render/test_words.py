@@ -21,7 +21,7 @@ PLACE = re.compile(r"%\(\w+\)s")
 LINE = re.compile(r"""(?:#.*|(?:(?:msgid|msgstr)[ ])?"(?:[^"\\]|\\.)*"|)""")
 CATALOGUES = {"email": FOLDER.parent / "email", "web": FOLDER.parent / "web"}
 """The .po files, and the templates whose words each holds."""
-ALIKE = {"Newsletter", "Invitation", "Programme", "%(place)s, %(date)s", "“%(quote)s”"}
+ALIKE = {"Newsletter", "Invitation", "Programme", "%(place)s, %(date)s", "“%(quote)s”", "%(label)s: %(value)s"}
 """Words that other languages share with English, and patterns that may be the same."""
 
 each_language = pytest.mark.parametrize("language", languages())
