@@ -18,7 +18,7 @@ from mailer.ledger.models import Batch
 from mailer.models import Mailing, MailingState
 from mailer.sending import send_batch
 from subscribers.lists import create_list
-from subscribers.models import Basis, List, Standing, Subscriber, Subscription
+from subscribers.models import Basis, List, Organisation, Standing, Subscriber, Subscription
 from tasks.housekeeping import settle_cancelled
 from tests.conftest import forget
 
@@ -140,6 +140,18 @@ def frozen(folder: Path) -> int:
     mailing_id = send_mailing(write_folder(folder / "value-gap"))
     freeze(mailing_id)
     return mailing_id
+
+
+def sent_before(number: int, readers: int) -> None:
+    """A mailing that was sent to so many, as the ledger has it."""
+    with transaction() as session:
+        office = session.scalars(select(Organisation)).one()
+        sent = Mailing(name=f"m{number}", title="M", kind="op-ed", sender="a@b.example", audience={})
+        sent.organisation_id, sent.default_language, sent.state = office.id, "en", MailingState.finished
+        session.add(sent)
+        session.flush()
+        batch = {"number": 1, "first_seq": 1, "last_seq": readers, "state": "done", "counts": {"sent": readers}}
+        session.add(Batch(mailing_id=sent.id, **batch))
 
 
 def mailing_state(mailing_id: int) -> str:

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from mailer.checks.dates import dated
 from mailer.checks.dossier import Dossier
-from mailer.checks.edition import Edition, Sort
+from mailer.checks.edition import Edition
 from mailer.checks.figures import figures
+from mailer.checks.pieces import Sort
 from mailer.checks.registry import Found, mailing_rule
 from mailer.findings import Level
 from mailer.render.errors import Where

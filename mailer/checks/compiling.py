@@ -7,6 +7,7 @@ from mailer.checks.dossier import Dossier
 from mailer.checks.edition import Edition
 from mailer.checks.registry import Found, edition_rule
 from mailer.findings import Level
+from mailer.render.errors import Where
 from mailer.render.front import texts_by_field
 
 _MEND = "correct it; docs/writing.md tells what may stand there"
@@ -45,10 +46,11 @@ def attribute(edition: Edition, dossier: Dossier) -> Found:
         used = re.compile(rf"attributes\s*(?:\.\s*|\[\s*[\"']){re.escape(name)}\b")
         lines = (at for at, line in enumerate(edition.body.split("\n"), edition.body_line) if used.search(line))
         fields = (field for field, words in texts_by_field(edition.front) if used.search(words))
+        snippets = (Where(f"snippet {name}") for name, words in edition.included.items() if used.search(words))
         line, field = next(lines, None), next(fields, "")
         near = get_close_matches(name, known, n=1, cutoff=0.5)
         yield (
-            edition.line(line) if line else edition.at(field),
+            edition.line(line) if line else edition.at(field) if field else next(snippets, edition.at()),
             f"nobody in the audience has the attribute {name!r}",
             f"did you mean {near[0]!r}?" if near else "import it with the subscribers, or take it out",
         )

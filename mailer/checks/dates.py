@@ -9,7 +9,8 @@ from babel.dates import format_date, get_day_names
 from mailer.checks import words
 from mailer.checks.calendar import TIME, ZONE, Day, days
 from mailer.checks.dossier import Dossier
-from mailer.checks.edition import Block, Edition, Sort
+from mailer.checks.edition import Edition
+from mailer.checks.pieces import Block, Sort
 from mailer.checks.registry import Found, edition_rule
 from mailer.findings import Level
 

@@ -1,90 +1,21 @@
-"""An edition as the rules read it: its texts in blocks, its links and pictures, each with its place."""
+"""An edition as the rules read it: its texts and the snippets that it includes, in pieces."""
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
-from html import unescape
 from typing import Any
 from urllib.parse import unquote
 
-from markdown_it.token import Token
-
+from mailer.checks.pieces import Block, Link, Passage, Picture, Sort
 from mailer.checks.proofs import Proofs
-from mailer.checks.samples import sampled
+from mailer.checks.reading import read_markdown
+from mailer.checks.samples import included, sampled
 from mailer.render.errors import SourceError, Where
 from mailer.render.front import line_of
+from mailer.render.grammar import NotAllowed
 from mailer.render.kinds import Field, Kind
-from mailer.render.markdown import parser_of_markdown
-
-_MARKDOWN = parser_of_markdown()
-_TAG = re.compile(r"<[^>]*>")
-_HTML_LINK = re.compile(
-    r"<a\b[^>]*?\bhref\s*=\s*[\"']?(?P<target>[^\"'\s>]*)[^>]*>(?P<words>.*?)</a>", re.IGNORECASE | re.DOTALL
-)
-_HTML_PICTURE = re.compile(r"<img\b(?P<attributes>[^>]*)>", re.IGNORECASE)
-_ATTRIBUTE = r"""(?i)\b{}\s*=\s*["']([^"']*)"""
-
-
-class Sort(StrEnum):
-    """What a block of text is."""
-
-    field = "field"
-    """Of the front matter, in one line."""
-    heading = "heading"
-    paragraph = "paragraph"
-    quote = "quote"
-    item = "item"
-    cell = "cell"
-    code = "code"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Words without markup that stand together; a line break in `text` is one in the file."""
-
-    sort: Sort
-    text: str
-    at: Where
-    """Where it begins."""
-
-    def where(self, offset: int) -> Where:
-        """The place of a character of the text."""
-        return later(self.at, self.text.count("\n", 0, offset))
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link; `words` are None in a field of the front matter, whose words are the template's."""
-
-    words: str | None
-    target: str
-    at: Where
-    block: int = -1
-    """The number of the block it stands in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture that the text shows."""
-
-    name: str
-    alt: str
-    credit: str
-    at: Where
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A field or the body, with samples in the place of braces and markup as it was written."""
-
-    text: str
-    at: Where
-
-    def where(self, offset: int) -> Where:
-        """The place of a character of the text."""
-        return later(self.at, self.text.count("\n", 0, offset))
+from mailer.render.snippets import Snippets
 
 
 @dataclass
@@ -97,6 +28,8 @@ class Edition:
     lines: Mapping[str, int]
     body: str
     body_line: int
+    snippets: Snippets
+    """All there are, in its language."""
     problems: tuple[SourceError, ...] = ()
     """Why it cannot be compiled: what the author has to mend."""
     refused: str = ""
@@ -107,6 +40,8 @@ class Edition:
     """Of the largest message, with its files."""
     shown: tuple[str, ...] = ()
     """The names of the pictures that its message carries."""
+    included: dict[str, str] = field(default_factory=dict)
+    """The texts of the snippets that it includes, by name."""
     passages: list[Passage] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
@@ -116,19 +51,19 @@ class Edition:
         for path, described, words in leaves(self.kind.front, self.front):
             at = self.at(path)
             text = sampled(words)
-            self.passages.append(Passage(text, at))
             if described.markdown:
-                _Reading(self, at).read(text)
-            elif described.picture:
+                self._markdown(words, at)
+                continue
+            self.passages.append(Passage(text, at))
+            if described.picture:
                 self.pictures.append(Picture(text, self._beside(path, "alt"), self._beside(path, "credit"), at))
             elif described.link:
                 self.links.append(Link(None, text.strip(), at))
             else:
                 self.blocks.append(Block(Sort.field, " ".join(text.split()), at))
-        at = Where(self.file, self.body_line)
-        text = sampled(self.body)
-        self.passages.append(Passage(text, at))
-        _Reading(self, at).read(text)
+        self._markdown(self.body, Where(self.file, self.body_line))
+        for name, words in self.included.items():
+            self._markdown(words, Where(f"snippet {name}", 1))
 
     @property
     def file(self) -> str:
@@ -153,6 +88,17 @@ class Edition:
                 value = value.get(step) if isinstance(value, Mapping) else None
         return "" if value is None or isinstance(value, (list, Mapping)) else str(value)
 
+    def _markdown(self, source: str, at: Where) -> None:
+        text = sampled(source)
+        self.passages.append(Passage(text, at))
+        found = read_markdown(text, at, first=len(self.blocks))
+        self.blocks += found.blocks
+        self.links += found.links
+        self.pictures += found.pictures
+        for name in included(source):
+            with suppress(NotAllowed):  # there is none of that name, which compiling says
+                self.included.setdefault(name, self.snippets.text(name))
+
     def _beside(self, path: str, name: str) -> str:
         """The text of the field `name` beside a picture; what the kind has no field for, its template says."""
         *group, _ = path.split(".")
@@ -166,7 +112,9 @@ class Edition:
     @cached_property
     def fixed_links(self) -> list[str]:
         """The addresses on the web that are the same for every reader."""
-        written = "\n".join([self.body, *(words for _, _, words in leaves(self.kind.front, self.front))])
+        written = "\n".join(
+            [self.body, *self.included.values(), *(words for _, _, words in leaves(self.kind.front, self.front))]
+        )
         web = (link.target for link in self.links if link.target.lower().startswith(("http://", "https://")))
         return [target for target in web if target in written or unquote(target) in written]
 
@@ -200,105 +148,3 @@ def leaves(fields: Mapping[str, Field], given: Any, path: str = "") -> Iterator[
             yield from leaves(described.fields, value, where)
         elif not isinstance(value, (list, Mapping)):
             yield where, described, str(value)
-
-
-def later(at: Where, lines: int) -> Where:
-    """So many lines further down."""
-    return replace(at, line=at.line + lines) if at.line and lines else at
-
-
-class _Reading:
-    """Reads one text in Markdown into an edition; `at` is where it begins."""
-
-    def __init__(self, edition: Edition, at: Where) -> None:
-        self.edition, self.at = edition, at
-        self.around: list[str] = []
-        self.line = 0
-
-    def read(self, text: str) -> None:
-        for token in _MARKDOWN.parse(text):
-            if token.nesting == 1:
-                self.around.append(token.type.removesuffix("_open"))
-            elif token.nesting == -1:
-                self.around.pop()
-            if token.map:
-                self.line = token.map[0]
-            if token.type == "inline":
-                self._inline(token)
-            elif token.type in {"fence", "code_block"}:
-                self._add(Sort.code, token.content, self._where(int(token.type == "fence")))
-            elif token.type == "html_block":
-                self._html(token.content)
-
-    @property
-    def _sort(self) -> Sort:
-        for container in reversed(self.around):
-            match container:
-                case "heading":
-                    return Sort.heading
-                case "blockquote":
-                    return Sort.quote
-                case "list_item":
-                    return Sort.item
-                case "td" | "th":
-                    return Sort.cell
-        return Sort.paragraph
-
-    def _where(self, lines: int = 0) -> Where:
-        return later(self.at, self.line + lines)
-
-    def _add(self, sort: Sort, text: str, at: Where) -> None:
-        if text.strip():
-            self.edition.blocks.append(Block(sort, text, at))
-
-    def _inline(self, token: Token) -> None:
-        number = len(self.edition.blocks)
-        text, links = "", [("", 0)][:0]
-        shown = 0
-        for child in token.children or ():
-            breaks = text.count("\n")
-            match child.type:
-                case "text" | "code_inline":
-                    text += child.content
-                case "softbreak" | "hardbreak":
-                    text += "\n"
-                case "link_open":
-                    links.append((str(child.attrs.get("href", "")), len(text)))
-                    shown = 0
-                case "link_close" if links:
-                    target, begin = links.pop()
-                    words = text[begin:].strip() or ("picture" if shown else "")
-                    at = self._where(text.count("\n", 0, begin))
-                    self.edition.links.append(Link(words, target, at, number))
-                case "image":
-                    shown += 1
-                    name = str(child.attrs.get("src", ""))
-                    credit = str(child.attrs.get("title", ""))
-                    self.edition.pictures.append(Picture(name, child.content, credit, self._where(breaks)))
-                case "html_inline" if _HTML_PICTURE.match(child.content):
-                    shown += 1
-                    self._html_pictures(child.content, breaks)
-        for found in _HTML_LINK.finditer(token.content):
-            at = self._where(token.content.count("\n", 0, found.start()))
-            words = _words(found["words"]) or ("picture" if _HTML_PICTURE.search(found["words"]) else "")
-            self.edition.links.append(Link(words, unescape(found["target"]), at, number))
-        self._add(self._sort, text, self._where())
-
-    def _html(self, content: str) -> None:
-        for found in _HTML_LINK.finditer(content):
-            words = _words(found["words"]) or ("picture" if _HTML_PICTURE.search(found["words"]) else "")
-            at = self._where(content.count("\n", 0, found.start()))
-            self.edition.links.append(Link(words, unescape(found["target"]), at, len(self.edition.blocks)))
-        self._html_pictures(content, 0)
-        self._add(Sort.paragraph, _words(content), self._where())
-
-    def _html_pictures(self, content: str, lines: int) -> None:
-        for found in _HTML_PICTURE.finditer(content):
-            keys = (re.search(_ATTRIBUTE.format(key), found["attributes"]) for key in ("src", "alt", "title"))
-            name, alt, credit = (key[1] if key else "" for key in keys)
-            at = self._where(lines + content.count("\n", 0, found.start()))
-            self.edition.pictures.append(Picture(name, alt, credit, at))
-
-
-def _words(html: str) -> str:
-    return unescape(_TAG.sub("", html)).strip()

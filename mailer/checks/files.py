@@ -4,7 +4,8 @@ import re
 
 from mailer.checks import words
 from mailer.checks.dossier import Dossier
-from mailer.checks.edition import Edition, Sort
+from mailer.checks.edition import Edition
+from mailer.checks.pieces import Sort
 from mailer.checks.registry import Found, edition_rule, mailing_rule
 from mailer.findings import Level
 from mailer.render.errors import Where

@@ -25,6 +25,7 @@ from mailer.recipient import Recipient
 from mailer.render.errors import SourceError
 from mailer.render.kinds import load_kind
 from mailer.render.personal import attribute_names
+from mailer.render.snippets import Snippets
 from subscribers.models import List
 
 EVERYBODY = 20_000
@@ -81,7 +82,8 @@ def gather(
 
 def _edition(mailing: Mailing, draft: Draft, materials: Materials) -> Edition:
     kind = load_kind(mailing.kind)
-    edition = Edition(draft.language, kind, draft.front, draft.lines, draft.body, draft.body_line)
+    snippets = Snippets(materials.snippets, draft.language)
+    edition = Edition(draft.language, kind, draft.front, draft.lines, draft.body, draft.body_line, snippets)
     try:
         compilation = compile_draft(mailing, draft, materials)
     except SourceError as error:

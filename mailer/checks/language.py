@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 from mailer.checks.dossier import Dossier
-from mailer.checks.edition import Edition, Sort
+from mailer.checks.edition import Edition
+from mailer.checks.pieces import Sort
 from mailer.checks.registry import Found, edition_rule
 from mailer.findings import Level
 from mailer.render.errors import Where

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import yaml
 
 from mailer.checks.dossier import Dossier
-from mailer.checks.edition import Edition, Link
+from mailer.checks.edition import Edition
+from mailer.checks.pieces import Link
 from mailer.checks.registry import Found, edition_rule
 from mailer.findings import Level
 

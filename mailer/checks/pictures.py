@@ -3,7 +3,8 @@
 import re
 
 from mailer.checks.dossier import Dossier
-from mailer.checks.edition import Edition, Picture
+from mailer.checks.edition import Edition
+from mailer.checks.pieces import Picture
 from mailer.checks.registry import Found, edition_rule
 from mailer.findings import Level
 

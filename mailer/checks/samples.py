@@ -1,7 +1,11 @@
 """An author's text as a reader has it: what stands in braces replaced by a sample, each branch of a condition kept."""
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+from mailer.render import grammar
 
 _BRACES = re.compile(r"\{\{-?(?P<expression>.*?)-?\}\}|\{%-?(?P<statement>.*?)-?%\}|\{#.*?#\}", re.DOTALL)
 _WORDS = re.compile(r"""(["'])(?P<words>.*?)(?<!\\)\1""", re.DOTALL)
@@ -28,6 +32,15 @@ def sampled(source: str) -> str:
         parts += [source[at : found.start()], _shown(found, source)]
         at = found.end()
     return "".join([*parts, source[at:]])
+
+
+def included(source: str) -> Iterator[str]:
+    """The names of the snippets that `source` includes."""
+    for found in _BRACES.finditer(source):
+        word, _, rest = (found["statement"] or "").strip().partition(" ")
+        if word == "include":
+            with suppress(grammar.NotAllowed):  # which compiling says
+                yield grammar.included(rest)
 
 
 def longest(source: str) -> str:

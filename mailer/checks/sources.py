@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 
 from mailer.checks.dossier import Dossier
-from mailer.checks.edition import Edition, Sort
+from mailer.checks.edition import Edition
+from mailer.checks.pieces import Sort
 from mailer.checks.registry import Found, edition_rule
 from mailer.findings import Level
 

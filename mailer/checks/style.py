@@ -5,7 +5,8 @@ from difflib import SequenceMatcher
 
 from mailer.checks import words
 from mailer.checks.dossier import Dossier
-from mailer.checks.edition import Edition, Sort
+from mailer.checks.edition import Edition
+from mailer.checks.pieces import Sort
 from mailer.checks.registry import Found, edition_rule
 from mailer.checks.samples import longest, sampled
 from mailer.findings import Level

@@ -16,11 +16,11 @@ from mailer.checks.leftovers import SURE, leftovers
 from mailer.findings import Level, Report
 from mailer.folder import import_folder
 from mailer.house import import_house
-from mailer.ledger.models import Batch
-from mailer.models import Mailing, MailingState
+from mailer.models import Mailing
 from subscribers.lists import create_list
-from subscribers.models import Basis, List, Organisation, Standing, Subscriber, Subscription
+from subscribers.models import Basis, List, Standing, Subscriber, Subscription
 from tests.mailer.test_folder import picture
+from tests.press import sent_before
 
 CONTENT = Path(__file__).parents[2] / "cli" / "demo_content"
 YAML = """\
@@ -242,14 +242,7 @@ def test_every_error_of_a_text_is_told_at_once(folder: Path) -> None:
 def test_the_audience_is_measured_against_the_usual_one(folder: Path) -> None:
     subscribe(20, languages=("en",))
     for number in range(3):
-        with transaction() as session:
-            office = session.scalars(select(Organisation)).one()
-            sent = Mailing(name=f"m{number}", title="M", kind="op-ed", sender="a@b.example", audience={})
-            sent.organisation_id, sent.default_language, sent.state = office.id, "en", MailingState.finished
-            session.add(sent)
-            session.flush()
-            batch = {"number": 1, "first_seq": 1, "last_seq": 2, "state": "done", "counts": {"sent": 2}}
-            session.add(Batch(mailing_id=sent.id, **batch))
+        sent_before(number, readers=2)
         rules = {finding.rule for finding in checked(folder, "x").findings}
         assert ("large-audience" in rules) == (number == 2)
 

@@ -70,6 +70,26 @@ def test_a_mailing_uses_the_snippet_of_each_language_and_keeps_what_it_was_froze
         assert "Sign <strong>now</strong>" in session.get_one(Edition, before["en"]).compiled["html"]
 
 
+def test_the_check_reads_the_snippets_that_an_edition_includes(database: str, tmp_path: Path) -> None:
+    open_office(3)
+    call = "Sign\n\n    [the letter](http://impala.example/letter), TBC. {{ attributes.citty }}."
+    enter(tmp_path, f"call:\n  en: |\n    {call}\n  fr: Signez\nother: {{en: 'TBC, WIP'}}\n")
+    include = '\n{% include "call" %}\n'
+    folder = write_folder(tmp_path / "value-gap", en_md=ENGLISH + include, fr_md=FRENCH + include)
+    with transaction() as session:
+        report = check_mailing(session, import_folder(session, folder))
+    found = {(finding.rule, str(finding.at)) for finding in report.findings if finding.at.file.startswith("snippet")}
+    assert found == {
+        ("placeholder", "snippet call, line 3"),
+        ("http-link", "snippet call, line 3"),
+        ("attribute", "snippet call"),
+    }
+    folder = write_folder(tmp_path / "value-gap")
+    with transaction() as session:
+        report = check_mailing(session, import_folder(session, folder))
+    assert not [finding for finding in report.findings if finding.at.file.startswith("snippet")]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
