@@ -20,7 +20,8 @@ from mailer.freeze import freeze
 from mailer.ledger.claims import claim_batch
 from mailer.ledger.outcomes import outcomes_of, record
 from mailer.models import Mailing
-from mailer.sending import Turn, plan_of
+from mailer.plans import plan_of
+from mailer.sending import Turn
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.stamps import Stamps

@@ -28,8 +28,8 @@ from mailer.editions import compile_draft, drafts_of, materials_of
 from mailer.freeze import freeze
 from mailer.ledger.models import Delivery
 from mailer.models import Mailing, MailingEdition
+from mailer.plans import plan_of
 from mailer.render.personal import context, environment
-from mailer.sending import plan_of
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.stamps import Stamps

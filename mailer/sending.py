@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -20,9 +19,9 @@ from mailer.ledger import claims, recovery
 from mailer.ledger.claims import Claim, Due
 from mailer.ledger.outcomes import Outcome, outcomes_of, record
 from mailer.ledger.states import State
-from mailer.models import Edition, Mailing, MailingState, Media
-from mailer.plan.compiled import CompiledEdition
+from mailer.models import Mailing, MailingState
 from mailer.plan.message import MessagePlan, RenderError
+from mailer.plans import plan_of
 from mailer.relays import Route
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
@@ -238,20 +237,6 @@ def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Ite
 def _envelope(slot: int, due: Due, plan: MessagePlan, stamps: Stamps, date: str) -> Envelope:
     stamp = stamps.stamp(due.seq, due.public_id, due.list_id, plan.language, date)
     return Envelope(slot, stamp.return_path, due.recipient.email, plan.assemble(due.recipient, stamp))
-
-
-def plan_of(edition_id: int) -> MessagePlan:
-    """The message plan of an edition, built once a process: an edition never changes."""
-    return _plan(os.getpid(), settings().database, edition_id)
-
-
-@lru_cache(maxsize=32)
-def _plan(_process: int, _database: str, edition_id: int) -> MessagePlan:
-    with reading() as session:
-        compiled = CompiledEdition.model_validate(session.get_one(Edition, edition_id).compiled)
-        wanted = [media.hash for media in (*compiled.pictures, *compiled.attachments)]
-        media = {row.hash: row.content for row in session.scalars(select(Media).where(Media.hash.in_(wanted)))}
-    return MessagePlan(compiled, media)
 
 
 _fleets: dict[tuple[int, Route], Fleet] = {}

@@ -84,18 +84,16 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
 
 def worker_commands(processes: int) -> list[Sequence[str]]:
     """The nodes of a host: `processes` for mail, and one that serves only urgent mail and housekeeping."""
-    common = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
 
     def node(name: str, queues: str, size: int) -> Sequence[str]:
-        return python("tasks", "-q", "worker", "-n", f"{name}-{os.getpid()}@%h", "-Q", queues, "-c", str(size), *common)
+        return python("tasks", "worker", f"{name}-{os.getpid()}", queues, str(size))
 
     return [node("mail", f"{URGENT},{BULK}", processes), node("house", f"{URGENT},{HOUSEKEEPING}", 1)]
 
 
 def beat_command() -> Sequence[str]:
-    """The scheduler. It remembers nothing between runs: when a task ran last is in the database."""
-    without_memory = ("--scheduler", "celery.beat:Scheduler", "--pidfile", "")
-    return python("tasks", "-q", "beat", "--loglevel", "WARNING", *without_memory)
+    """The scheduler."""
+    return python("tasks", "beat")
 
 
 def run_worker(processes: int) -> int:
