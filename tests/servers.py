@@ -54,11 +54,14 @@ class Server:
         self, url: str, command: Sequence[str | Path], answers: Callable[[], object], end: int, **options: Any
     ) -> None:
         """`answers` raises until the server does; `end` is the signal that ends it in good order."""
+        self.process: subprocess.Popen[bytes] | None = None
         self.url = url
         self._command, self._answers, self._end, self._options = command, answers, end, options
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it if it does not run, and wait until it answers."""
+        if self.process is not None and self.process.poll() is None:
+            return
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, **self._options)
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -73,12 +76,14 @@ class Server:
 
     def stop(self, number: int = 0) -> None:
         """End it, by another signal if one is given."""
+        assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number or self._end)
         self.process.wait()
 
     def kill(self) -> None:
         """kill -9 of it and of all below it."""
+        assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)  # so that it makes no more children
         for pid in [*descendants(self.process.pid), self.process.pid]:
             with suppress(ProcessLookupError):

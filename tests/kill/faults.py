@@ -27,6 +27,8 @@ class Fault:
     mend: Callable[[Office], None] = _nothing
     only: str = ""
     """The database on which alone it makes sense."""
+    lasts: float = 0.0
+    """Seconds until it is mended, where that is not left to chance."""
 
 
 def _kill_one(office: Office, choose: Callable[[Host], list[int]]) -> None:
@@ -69,6 +71,9 @@ FAULTS = {
         Fault("beat", lambda office: office.beat.kill()),
         Fault("redis", lambda office: office.redis.kill(), lambda office: office.redis.start()),
         Fault("postgres", lambda office: office.postgres.kill(), lambda office: office.postgres.start(), "postgresql"),
+        Fault(
+            "away", lambda office: office.postgres.stop(), lambda office: office.postgres.start(), "postgresql", 60.0
+        ),
         Fault("smtp", lambda office: office.kill_smtp(), lambda office: office.start_smtp()),
         Fault("host", _lose_a_host, only="postgresql"),
     )

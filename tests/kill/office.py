@@ -132,6 +132,7 @@ class Office:
         self.notes = folder / "notes"
         self.lost: list[Host] = []
         """Hosts that never come back; their state folders were moved out of sight."""
+        self.smtp: list[Part] = []
         self.hosts = [Host(folder / f"host{n}", folder / f"host{n}.log") for n in range(1, hosts + 1)]
         self.database = f"round{kept.rounds}"
         self.file = folder / "round.db"
@@ -168,6 +169,8 @@ class Office:
             self.kept.administer(f"DROP DATABASE {self.database} WITH (FORCE)")
 
     def start_smtp(self) -> None:
+        if any(part.process.poll() is None for part in self.smtp):
+            return
         environment = {notes.NOTES: str(self.notes), notes.PACE: str(self.pace)}
         command = (sys.executable, "-m", "tests.receiver", "--script", self.script, "--port")
         log = self.folder / "smtp.log"

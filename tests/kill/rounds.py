@@ -114,7 +114,7 @@ def _strike(office: Office, faults: Sequence[Fault], plan: Plan) -> None:
     events = []
     for place, fault in enumerate(faults):
         at = place * plan.pause
-        events += [(at, fault.strike), (at + plan.mending[place], fault.mend)]
+        events += [(at, fault.strike), (at + (fault.lasts or plan.mending[place]), fault.mend)]
     began = time.monotonic()
     for at, act in sorted(events, key=lambda event: event[0]):
         time.sleep(max(0.0, began + at - time.monotonic()))
