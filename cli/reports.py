@@ -7,7 +7,7 @@ import typer
 
 from cli.group import commands, example
 from cli.options import AsCsv, AsJson, MailingName
-from cli.output import facts, say, show_rows, write_json
+from cli.output import facts, moment, say, show_rows, write_json
 from config.database import reading
 from mailer import relays
 from mailer.control import find_mailing
@@ -29,15 +29,21 @@ def report(name: MailingName, as_json: AsJson = False) -> None:
     if as_json:
         write_json(summed)
         return
-    show_report(summed, mailing.pause_reason)
+    show_report(summed)
     for trouble in troubles:
         say(trouble, "yellow")
 
 
-def show_report(summed: dict[str, Any], pause_reason: str = "") -> None:
+def show_report(summed: dict[str, Any]) -> None:
     """A report on the screen."""
-    paused = f", paused: {pause_reason}" if pause_reason else ""
-    say(f"{summed['mailing']}: {summed['state']}{paused}", "bold")
+    more = ""
+    if summed["state"] == MailingState.scheduled:
+        more = f" for {moment(summed['send_at'])} UTC"
+    elif summed["pause_reason"]:
+        more = f"; {summed['pause_reason']}"
+    say(f"{summed['mailing']}: {summed['state']}{more}", "bold")
+    if not summed["recipients"] and not summed["skipped"]:
+        return
     numbers = {"recipients": summed["recipients"]}
     numbers |= {f"  {state}": number for state, number in summed["deliveries"].items()}
     if summed["skipped"]:

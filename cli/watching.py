@@ -49,7 +49,6 @@ class Look:
     name: str
     state: MailingState = MailingState.draft
     send_at: datetime | None = None
-    pause_reason: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     _changed: float = field(default_factory=time.monotonic)
     _began: tuple[float, int] | None = None
@@ -80,7 +79,7 @@ class Look:
         before = (self.state, self.counts)
         with reading() as session:
             mailing: Mailing = find_mailing(session, self.name)
-            self.state, self.send_at, self.pause_reason = mailing.state, mailing.send_at, mailing.pause_reason
+            self.state, self.send_at = mailing.state, mailing.send_at
             self.counts = reports.counts(session, mailing.id)
         if (self.state, self.counts) != before:
             self._changed = time.monotonic()
@@ -116,7 +115,7 @@ class Look:
         """The report, what follows from it, and the exit status."""
         with reading() as session:
             summed = reports.report(session, find_mailing(session, self.name))
-        show_report(summed, self.pause_reason)
+        show_report(summed)
         if self.state == MailingState.paused:
             say(f"it is paused; go on with: broadside mailing resume {self.name}", "yellow")
             return REFUSED

@@ -47,6 +47,7 @@ def send(session: Session, mailing: Mailing, at: datetime | None = None) -> None
         MailingState.scheduled,
         "send",
         send_at=at or database_time(session),
+        pause_reason="",
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import mimetypes
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from config.bulk import insert
-from config.errors import Refused
+from config.errors import Refused, Unknown
 from config.files import read_bytes
 from mailer.control import find_mailing
 from mailer.mailing_file import NAME, MailingFile, read_with_lines
@@ -57,7 +58,7 @@ def import_folder(session: Session, path: Path) -> Mailing:
             f"the mailing {name} is {mailing.state} and cannot be changed any more; copy the folder under another name"
         )
     described, lines = read_with_lines(path)
-    _check_names(session, described, name)
+    _check_names(session, described, lines, name)
     kind = load_kind(described.kind)
     texts = [read_text_file(file, kind) for file in sorted(path.glob("*.md"))]
     if not texts:
@@ -116,17 +117,23 @@ def import_folder(session: Session, path: Path) -> Mailing:
     return mailing
 
 
-def _check_names(session: Session, described: MailingFile, own: str) -> None:
-    """Raises Unknown for a list, a segment or a mailing that there is not."""
+def _check_names(session: Session, described: MailingFile, lines: Mapping[str, int], own: str) -> None:
+    """Raises Refused, with the line, for a list, a segment or a mailing that there is not."""
     audience = described.audience
-    for name in (*audience.lists, *audience.exclude.lists):
-        find_list(session, name)
-    for name in audience.segments:
-        find_segment(session, name)
-    for name in audience.exclude.mailings:
-        find_mailing(session, name)
-        if name == own:
-            raise Refused(f"{own} excludes those who get it; name another mailing under exclude")
+    named: tuple[tuple[str, tuple[str, ...], Callable[[Session, str], object]], ...] = (
+        ("audience.lists", audience.lists, find_list),
+        ("audience.segments", audience.segments, find_segment),
+        ("audience.exclude.lists", audience.exclude.lists, find_list),
+        ("audience.exclude.mailings", audience.exclude.mailings, find_mailing),
+    )
+    for place, names, find in named:
+        for number, name in enumerate(names, start=1):
+            try:
+                find(session, name)
+            except Unknown as error:
+                raise Refused(f"{NAME}, line {lines[f'{place}.{number}']}: {error}") from None
+    if own in audience.exclude.mailings:
+        raise Refused(f"{own} excludes those who get it; name another mailing under exclude")
 
 
 def _organisation(session: Session, sender: str) -> int:

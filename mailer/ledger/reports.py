@@ -24,13 +24,18 @@ def counts(session: Session, mailing_id: int) -> Counter[str]:
 
 
 def report(session: Session, mailing: Mailing) -> dict[str, Any]:
-    """`{"mailing", "state", "recipients", "deliveries": {state: n}, "skipped": {reason: n}}`."""
+    """{"mailing", "state", "send_at", "pause_reason", "recipients", "deliveries": {state: n}, "skipped": {reason: n}}.
+
+    `send_at` in ISO 8601, empty for a mailing that has no time.
+    """
     total = counts(session, mailing.id)
     prefix = f"{State.skipped}:"
     deliveries = {name: number for name, number in sorted(total.items()) if not name.startswith(prefix)}
     return {
         "mailing": mailing.name,
         "state": str(mailing.state),
+        "send_at": mailing.send_at.isoformat() if mailing.send_at else "",
+        "pause_reason": mailing.pause_reason,
         "recipients": sum(deliveries.values()),
         "deliveries": deliveries,
         "skipped": {name.removeprefix(prefix): n for name, n in sorted(total.items()) if name.startswith(prefix)},

@@ -178,7 +178,8 @@ def test_unknown_mailings_are_met_with_the_nearest(folder: Path) -> None:
 
 def test_a_draft_has_an_empty_report(folder: Path) -> None:
     assert broadside("mailing", "report", "value-gap", "--json").json == {
-        "mailing": "value-gap", "state": "draft", "recipients": 0, "deliveries": {}, "skipped": {},
+        "mailing": "value-gap", "state": "draft", "send_at": "", "pause_reason": "",
+        "recipients": 0, "deliveries": {}, "skipped": {},
     }  # fmt: skip
     assert broadside("mailing", "deliveries", "value-gap", "--json").json == {"deliveries": []}
     assert json.loads(broadside("mailing", "deliveries", "value-gap", "--json").out)

@@ -94,9 +94,12 @@ def test_send_and_wait_to_the_end(office: Path, queue: redis.Redis, monkeypatch:
     assert said.err.rstrip().endswith("warnings"), "the check's, and no bar where there is no terminal"
     assert len(running.messages) == READERS - 1
     assert queue.llen(HOUSEKEEPING) == 1, "the workers were asked at once"
-    assert broadside("mailing", "report", "value-gap", "--json").json == {
+    report = broadside("mailing", "report", "value-gap", "--json").json
+    assert report.pop("send_at")
+    assert report == {
         "mailing": "value-gap",
         "state": "finished",
+        "pause_reason": "",
         "recipients": READERS - 1,
         "deliveries": {"sent": READERS - 1},
         "skipped": {"unsubscribed": 1},
@@ -165,6 +168,7 @@ def test_sending_later_needs_a_zone_and_a_future(office: Path, queue: redis.Redi
     for moment in ("2099-05-04T09:00", "2099-05-04", "tomorrow", "2020-05-04T09:00+02:00"):
         assert "--at" in broadside("mailing", "send", "value-gap", "--at", moment, status=2).err
     said = broadside("mailing", "send", "value-gap", "--at", "2099-05-04T09:00+02:00")
+    assert "scheduled for 2099-05-04 07:00 UTC" in broadside("mailing", "report", "value-gap").out
     assert "2099-05-04 09:00+02:00" in said.out
     assert broadside("mailing", "list", "--json").json["mailings"][0]["send_at"] == "2099-05-04T07:00:00+00:00"
     assert queue.llen(HOUSEKEEPING) == 0

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 
 from config.database import reading, transaction
 from config.errors import Refused, Unknown
+from mailer import control
 from mailer.audience import audience, candidates
 from mailer.freeze import freeze
 from mailer.ledger.models import Delivery
@@ -147,6 +148,9 @@ def test_a_list_that_is_gone_sends_the_mailing_back(database: str, tmp_path: Pat
     assert mailing_state(mailing_id) == "draft"
     with reading() as session:
         assert "politics" in session.get_one(Mailing, mailing_id).pause_reason
+    with transaction() as session:
+        control.send(session, session.get_one(Mailing, mailing_id))
+        assert not session.get_one(Mailing, mailing_id).pause_reason, "it is corrected, and sent again"
 
 
 def test_freezing_twice_makes_one_delivery_a_person(database: str, tmp_path: Path) -> None:

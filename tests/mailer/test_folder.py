@@ -170,7 +170,7 @@ def test_a_known_sender_says_whose_mailing_it_is(folder: Path) -> None:
         ("default_language: en", "default_language: en\ndefault_language: fr", "line 7: .*second time"),
         ("urgent: false", "urgent: maybe", "line 8: urgent: "),
         ("name: Value gap", "name: Value: gap", "line 2: this is not YAML"),
-        ("[members, press]", "[member, press]", "no list named 'member'; did you mean 'members'"),
+        ("[members, press]", "[member, press]", "mailing.yaml, line 5: no list named 'member'; did you mean 'members'"),
         ("segments: []", "segments: [brussels]", "no segment named 'brussels'"),
         ("mailings: []", "mailings: [last]", "no mailing named 'last'"),
         ("[annex.pdf]", "[anex.pdf]", "no file 'anex.pdf'"),
