@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.office import office
 from bench.sink import Sink
@@ -32,11 +33,11 @@ def write_people(path: Path, people: int) -> None:
 
 def copy(path: Path) -> float:
     """Seconds that PostgreSQL's COPY of the file takes."""
-    bare = engine().raw_connection()
+    bare: Any = engine().raw_connection()
     with bare.cursor() as cursor, path.open("rb") as file:
         cursor.execute(f"CREATE TABLE bare ({', '.join(f'{name} text' for name in COLUMNS)})")
         began = time.perf_counter()
-        with cursor.copy("COPY bare FROM STDIN (FORMAT csv, HEADER true)") as target:  # type: ignore[attr-defined]
+        with cursor.copy("COPY bare FROM STDIN (FORMAT csv, HEADER true)") as target:
             while piece := file.read(1 << 20):
                 target.write(piece)
         bare.commit()

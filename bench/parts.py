@@ -59,7 +59,7 @@ def measure(mailing_id: int) -> dict[str, float]:
             Envelope(slot, mark.return_path, one.recipient.email, content)
             for slot, (one, mark, content) in enumerate(zip(claim.due, marks, contents, strict=True))
         ]
-        turn = Turn(claim, False, relay)
+        turn = Turn(claim, relay, urgent=False)
         claim.recorder.relay(1)
         with step("sending, with the flight recorder"):
             fleet.run(iter(envelopes), turn, lambda: True)

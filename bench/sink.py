@@ -4,12 +4,13 @@ It is there so that a benchmark measures the sender. One process, one thread; af
 dot. It answers as RFC 5321 and RFC 2920 (PIPELINING) have it.
 """
 
+import ctypes
 import selectors
 import socket
 import time
 from dataclasses import dataclass
 from multiprocessing import get_context
-from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.sharedctypes import RawValue
 from typing import Self
 
 _END = b"\r\n.\r\n"
@@ -22,18 +23,35 @@ _ANSWERS = {
 _OK = b"250 ok\r\n"
 
 
+class Tally(ctypes.Structure):
+    """Of messages whose final dot came: how many, when the first and the last, in seconds since 1970."""
+
+    taken: int
+    first: float
+    last: float
+    _fields_ = (("taken", ctypes.c_longlong), ("first", ctypes.c_double), ("last", ctypes.c_double))
+
+    def add(self, messages: int) -> None:
+        """Count messages that came now."""
+        self.last = time.time()
+        self.first = self.first or self.last
+        self.taken += messages
+
+
 @dataclass
 class Sink:
-    """The server in a process of its own. `taken` counts whole messages, `first` is when the first one's end came."""
+    """The server in a process of its own; it counts all messages and, apart, those from a return path in `domain`."""
 
+    domain: str = ""
     port: int = 0
 
     def __enter__(self) -> Self:
         context = get_context("fork")
-        self._taken, self._first = context.Value("q", 0), context.Value("d", 0.0)
+        self._all, self._marked = RawValue(Tally), RawValue(Tally)
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
-        self._process = context.Process(target=_serve, args=(listener, self._taken, self._first), daemon=True)
+        mark = f"@{self.domain}>".encode() if self.domain else b"\n"  # which no command holds
+        self._process = context.Process(target=_serve, args=(listener, mark, self._all, self._marked), daemon=True)
         self._process.start()
         listener.close()
         return self
@@ -44,30 +62,38 @@ class Sink:
 
     @property
     def taken(self) -> int:
-        """Messages whose final dot came."""
-        return int(self._taken.value)
+        """Messages in all."""
+        return self._all.taken
 
     @property
     def first(self) -> float:
-        """When the first message since `start_over` was whole, in seconds since 1970."""
-        return float(self._first.value)
+        """When the first one's end came, in seconds since 1970."""
+        return self._all.first
+
+    @property
+    def marked(self) -> Tally:
+        """Those from the domain that is counted apart."""
+        return self._marked
 
     def start_over(self) -> None:
         """Count from nothing again."""
-        self._taken.value, self._first.value = 0, 0.0
+        for tally in (self._all, self._marked):
+            tally.taken, tally.first, tally.last = 0, 0.0, 0.0
 
 
 class _Session:
     """One connection: commands up to DATA, then bytes up to the dot."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, mark: bytes) -> None:
         self.link = link
+        self.mark = mark
         self.rest = b""
         self.in_data = False
+        self.is_marked = False
 
-    def take(self, data: bytes) -> tuple[bytes, int]:
-        """The answer to what has come, and how many messages it ended."""
-        answers, ended = [], 0
+    def take(self, data: bytes) -> tuple[bytes, int, int]:
+        """The answer to what has come, how many messages it ended, and how many of them are marked."""
+        answers, ended, marked = [], 0, 0
         data = self.rest + data
         while data:
             if self.in_data:
@@ -77,6 +103,7 @@ class _Session:
                     data = data[-4:]
                     break
                 self.in_data, data, ended = False, data[at + len(_END) :], ended + 1
+                marked += self.is_marked
                 answers.append(_OK)
                 continue
             line, found, after = data.partition(b"\r\n")
@@ -85,11 +112,13 @@ class _Session:
             data, verb = after, line[:4].upper()
             answers.append(_ANSWERS.get(verb, _OK))
             self.in_data = verb == b"DATA"
+            if verb == b"MAIL":
+                self.is_marked = self.mark in line
         self.rest = data
-        return b"".join(answers), ended
+        return b"".join(answers), ended, marked
 
 
-def _serve(listener: socket.socket, taken: "Synchronized[int]", first: "Synchronized[float]") -> None:
+def _serve(listener: socket.socket, mark: bytes, everything: Tally, marked: Tally) -> None:
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
     while True:
@@ -98,20 +127,21 @@ def _serve(listener: socket.socket, taken: "Synchronized[int]", first: "Synchron
                 link, _ = listener.accept()
                 link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 link.sendall(b"220 sink\r\n")
-                selector.register(link, selectors.EVENT_READ, _Session(link))
+                selector.register(link, selectors.EVENT_READ, _Session(link, mark))
                 continue
             session: _Session = key.data
             try:
                 data = session.link.recv(_ROOM)
-                answer, ended = session.take(data)
+                answer, ended, of_mark = session.take(data)
                 if answer:
                     session.link.sendall(answer)
             except OSError:
                 data = b""
             else:
                 if ended:
-                    taken.value += ended
-                    first.value = first.value or time.time()
+                    everything.add(ended)
+                if of_mark:
+                    marked.add(of_mark)
             if not data:
                 selector.unregister(session.link)
                 session.link.close()

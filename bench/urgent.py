@@ -12,13 +12,14 @@ import time
 from sqlalchemy import insert, select
 
 from bench.office import TEXT, office
+from bench.sink import Sink
 from config.database import transaction
 from mailer import control
 from mailer.folder import import_folder
+from mailer.models import Mailing
 from subscribers.lists import create_list
 from subscribers.models import Basis, Standing, Subscriber, Subscription
 from tests.press import MAILING, mailing_state, open_office, send_mailing, states, write_folder
-from tests.receiver import stored
 from tests.workers import Workers, wait_until
 
 URGENT = 500
@@ -27,22 +28,22 @@ BEGUN, OUT = 2.0, 5.0
 PROCESSES = 2
 
 
-def open_desk(number: int) -> set[str]:
-    """Put the first `number` people on a list of their own, `desk`; their addresses."""
+def open_desk(number: int) -> None:
+    """Put the first `number` people on a list of their own, `desk`."""
     with transaction() as session:
         desk = create_list(session, "desk", "Desk").id
     with transaction() as session:
-        found = session.execute(select(Subscriber.id, Subscriber.email).order_by(Subscriber.id).limit(number)).all()
+        found = session.scalars(select(Subscriber.id).order_by(Subscriber.id).limit(number)).all()
         rows = [
-            {"subscriber_id": one.id, "list_id": desk, "standing": Standing.confirmed, "basis": Basis.membership}
+            {"subscriber_id": one, "list_id": desk, "standing": Standing.confirmed, "basis": Basis.membership}
             for one in found
         ]
         session.execute(insert(Subscription), rows)
-    return {one.email for one in found}
 
 
 NEWSLETTER = MAILING.replace("[members, press]", "[members], exclude: {lists: [desk]}")
-FOR_THE_DESK = MAILING.replace("[members, press]", "[desk]") + "urgent: true\n"
+DESK = "desk.example"
+FOR_THE_DESK = MAILING.replace("[members, press]", "[desk]").replace("impala.example", DESK) + "urgent: true\n"
 
 
 def main() -> int:
@@ -51,36 +52,32 @@ def main() -> int:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="postgresql")
     parser.add_argument("--people", type=int, default=100_000)
     given = parser.parse_args()
-    with office(given.database) as receiver:
+    with office(given.database, lambda: Sink(DESK)) as (folder, sink):
         from tasks.asking import ask_for_work  # noqa: PLC0415  (the queue's address is known only now)
 
         open_office(given.people + URGENT)
-        desk = open_desk(URGENT)
-        folder = receiver.store.parent
+        open_desk(URGENT)
         newsletter = send_mailing(write_folder(folder / "newsletter", en_md=TEXT, mailing_yaml=NEWSLETTER))
         with Workers(PROCESSES):
             ask_for_work(newsletter)
-            wait_until(lambda: states(newsletter)["sent"] >= given.people // 20, 600)
-            folder = write_folder(folder / "urgent", en_md=TEXT, mailing_yaml=FOR_THE_DESK)
+            wait_until(lambda: sink.taken >= given.people // 20, 600)
+            text = write_folder(folder / "urgent", en_md=TEXT, mailing_yaml=FOR_THE_DESK)
             with transaction() as session:
-                mailing = import_folder(session, folder)
-            sent_at = time.time()
+                urgent = import_folder(session, text).id
+            before, sent_at = sink.taken, time.time()
             with transaction() as session:
-                control.send(session, mailing)
-            urgent = mailing.id
+                control.send(session, session.get_one(Mailing, urgent))
             ask_for_work(urgent)
+            wait_until(lambda: sink.marked.taken == URGENT, 600)
+            between = sink.taken - before - URGENT
+            after = given.people + URGENT - sink.taken
             wait_until(lambda: mailing_state(urgent) == "finished", 600)
             wait_until(lambda: mailing_state(newsletter) == "finished", 3600)
-        arrivals = [(one.time, one.rcpt in desk) for one in stored(receiver.store)]
-        outcome = [states(newsletter), states(urgent)]
-    if outcome != [{"sent": given.people}, {"sent": URGENT}]:
+        begun, out = sink.marked.first - sent_at, sink.marked.last - sent_at
+        outcome = [states(newsletter), states(urgent), sink.taken]
+    if outcome != [{"sent": given.people}, {"sent": URGENT}, given.people + URGENT]:
         print(f"cannot measure: {outcome}", file=sys.stderr)
         return 1
-    times = [moment for moment, is_urgent in arrivals if is_urgent]
-    begun, out = min(times) - sent_at, max(times) - sent_at
-    others = [moment for moment, is_urgent in arrivals if not is_urgent]
-    between = sum(min(times) <= moment <= max(times) for moment in others)
-    after = sum(moment > max(times) for moment in others)
     print(f"{given.database}, {URGENT} urgent messages, {given.people} others, {PROCESSES} processes")
     print(f"begun after               {begun:8.2f} s   (at most {BEGUN:.0f})")
     print(f"out after                 {out:8.2f} s   (at most {OUT:.0f})")
