@@ -1,10 +1,14 @@
 """The ground: migrations make exactly the tables of the models, on both databases."""
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from config.database import Base, engine
 from config.migrate import upgrade
+from tests.conftest import forget
 
 
 def test_migrations_make_the_tables_of_the_models(database: str) -> None:
@@ -23,3 +27,24 @@ def test_postgresql_lets_go_of_the_locks_of_those_who_sleep_or_vanish(database: 
     with engine().connect() as connection:
         for name, value in (("idle_in_transaction_session_timeout", "1min"), ("tcp_keepalives_idle", "30")):
             assert connection.exec_driver_sql(f"SHOW {name}").scalar() == value
+
+
+def test_what_is_committed_is_on_the_disk_whatever_the_server_thinks(database: str) -> None:
+    if not database.startswith("postgresql"):
+        with engine().connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        return
+    with engine().connect() as connection:
+        name = connection.exec_driver_sql("SELECT current_database()").scalar()
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        connection.commit()
+    forget()
+    with engine().connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def test_an_error_holds_no_parameters(database: str) -> None:
+    with engine().connect() as connection, pytest.raises(DBAPIError) as caught:
+        connection.execute(text("SELECT 1 FROM nowhere WHERE email = :email"), {"email": "zoe@example.org"})
+    assert "FROM nowhere" in str(caught.value)
+    assert "zoe" not in str(caught.value)
