@@ -10,8 +10,8 @@ from cli.group import commands, example
 from cli.options import AsCsv, AsJson
 from cli.output import moment, say, show_rows, table, write_json
 from config.database import reading, transaction
+from subscribers.lists import DEFAULT, create_list, list_lists, set_owner, set_title
 from subscribers.lists import archive as archive_list
-from subscribers.lists import create_list, list_lists, set_owner
 from subscribers.membership import COLUMNS, people_on
 from subscribers.models import Standing
 
@@ -57,6 +57,18 @@ def show(
             say(f"{one.name}: archived, {moment(one.archived_at)}", "yellow")
         if one.owner:
             say(f"{one.name}: answered for by {one.owner}")
+
+
+@app.command(epilog=example('broadside list title press "IMPALA pour la presse" --language fr'))
+def title(
+    name: Name,
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The name that readers see in their mail.")],
+    language: Annotated[str, typer.Option(help="For readers of this language; for all others if left out.")] = DEFAULT,
+) -> None:
+    """Give a list another title, or one in another language."""
+    with transaction() as session:
+        set_title(session, name, language, title)
+    say(f"the list {name} is {title} for {'readers' if language == DEFAULT else f'readers of {language}'}")
 
 
 @app.command(epilog=example('broadside list owner press "Zoë O\'Brien"'))

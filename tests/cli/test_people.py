@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.subscribers import BY_HAND
+from cli.options import BY_HAND
+from config.database import reading
 from subscribers.fields import FIELDS
+from subscribers.lists import find_list
 from tests.cli.speaking import Said, broadside, program
 
 PEOPLE = """\
@@ -197,6 +199,15 @@ def test_the_house_style_is_entered_and_shown(database: str, tmp_path: Path) -> 
     assert broadside("house", "show", "--json").json["address"] == ["Coudenberg 70", "1000 Brussels"]
     file.write_text("name: IMPALA\nadress: x\n")
     assert "did you mean 'address'?" in broadside("house", "import", file, status=1).err
+
+
+def test_a_list_has_a_title_in_each_language(press: Path) -> None:
+    broadside("list", "title", "press", "La presse", "--language", "fr")
+    broadside("list", "title", "press", "The press")
+    assert broadside("list", "show", "--json").json["lists"][0]["title"] == "The press"
+    with reading() as session:
+        assert find_list(session, "press").titles == {"default": "The press", "fr": "La presse"}
+    assert "is not a language" in broadside("list", "title", "press", "x", "--language", "frr-x", status=1).err
 
 
 def test_lists_are_owned_and_archived(press: Path) -> None:
