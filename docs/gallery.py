@@ -60,6 +60,8 @@ COLOURS = 32
 NEAR = 10
 MOST_LOOKED_AT = 2_000
 """A sheet has few colours, and so a small file: how many, how far apart, and out of how many."""
+FLAT = 0.01
+"""Of a sheet, from which on a colour is a ground and stands however near another one is."""
 INTRODUCTION = """\
 Made by `make gallery`: the demo's mailings, and short texts in three more languages. Every picture is a whole mail as \
 one reader gets it. From left to right: on a desktop in light and in dark, on a telephone in light and in dark, 320 \
@@ -175,13 +177,15 @@ def sheet(pictures: list[Image.Image]) -> Image.Image:
 
 
 def palette(pictures: list[Image.Image]) -> Image.Image:
-    """The most frequent colours of the pictures, `NEAR` apart: flat ones stay exactly as they are."""
+    """The most frequent colours of the pictures, `NEAR` apart: grounds stay exactly as they are."""
     counted: Counter[tuple[int, ...]] = Counter({GREY: sum(one.width * one.height for one in pictures)})
     for one in pictures:
         counted.update({colour: number for number, colour in one.getcolors(one.width * one.height) or ()})
     kept: list[tuple[int, ...]] = []
-    for colour, _ in counted.most_common(MOST_LOOKED_AT):
-        if len(kept) < COLOURS and all(max(map(abs, map(sub, colour, other))) > NEAR for other in kept):
+    ground = counted.total() * FLAT
+    for colour, number in counted.most_common(MOST_LOOKED_AT):
+        far = all(max(map(abs, map(sub, colour, other))) > NEAR for other in kept)
+        if len(kept) < COLOURS and (number > ground or far):
             kept.append(colour)
     found = Image.new("P", (1, 1))
     found.putpalette([part for colour in [*kept, *kept[:1] * (256 - len(kept))] for part in colour])

@@ -1,7 +1,8 @@
 """The pictures of the demo's mailings, drawn without words, so that they serve every language.
 
 The value gap: two services above, two musicians below; what returns from the first is broad, from the second thin, and
-a dashed outline shows what is missing. The doors: one is open, three are shut. They explain ideas and show no data. Run
+a dashed outline shows what is missing. The doors: one is open, three are shut. They explain ideas and show no data. The
+op-ed's author is an organisation, and its portrait the animal that it is called after. Run
 `python -m cli.demo_content.chart`.
 """
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw
 SIZE = (1040, 600)
 """Twice the width it is shown at, for dense screens."""
 DOORS = (1040, 460)
+PORTRAIT = (160, 160)
 FINER = 3
 """Drawn so many times larger, then made small: Pillow draws hard edges."""
 PAPER, INK, ACCENT, LINE = "#f9f5ee", "#1b1717", "#b32d12", "#8a7f76"
@@ -49,6 +51,42 @@ def draw_doors() -> Image.Image:
             pen.rectangle(_at(left + 10, 80, left + 150, floor), outline=PAPER, width=3 * FINER)
             pen.ellipse(_at(left + 122, 236, left + 138, 252), fill=PAPER)
     return _finished(image)
+
+
+def draw_portrait() -> Image.Image:
+    """The head of an impala, `PORTRAIT` pixels, in a palette of 32 colours; made to be shown in a circle."""
+    image = Image.new("RGB", (PORTRAIT[0] * FINER, PORTRAIT[1] * FINER), ACCENT)
+    pen = ImageDraw.Draw(image)
+    for side in (-1, 1):
+
+        def across(*points: tuple[float, float], side: int = side) -> list[tuple[float, float]]:
+            return [(80 + side * x, y) for x, y in points]
+
+        _horn(pen, across((9, 74), (44, 58), (2, 34), (30, 14)))
+        ear = across((15, 78), (30, 68), (52, 66), (44, 82), (22, 90))
+        pen.polygon(_at(*(number for point in ear for number in point)), fill=PAPER)
+        inner = across((24, 79), (34, 73), (46, 71), (40, 80))
+        pen.polygon(_at(*(number for point in inner for number in point)), fill=INK)
+    pen.ellipse(_at(54, 66, 106, 122), fill=PAPER)
+    pen.polygon(_at(56, 102, 104, 102, 95, 142, 65, 142), fill=PAPER)
+    pen.ellipse(_at(64, 128, 96, 152), fill=PAPER)
+    pen.polygon(_at(74, 72, 86, 72, 83, 120, 77, 120), fill=ACCENT)
+    pen.polygon(_at(71, 134, 89, 134, 80, 145), fill=INK)
+    for x in (62, 98):
+        pen.ellipse(_at(x - 5, 92, x + 5, 103), fill=INK)
+    return _finished(image)
+
+
+def _horn(pen: ImageDraw.ImageDraw, points: list[tuple[float, float]]) -> None:
+    """A horn along a Bezier curve of four points, from its broad end."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = points
+    steps = 120
+    for step in range(steps + 1):
+        t = step / steps
+        a, b, c, d = (1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3
+        x, y = a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3
+        half = 6.5 - 5 * t
+        pen.ellipse(_at(x - half, y - half, x + half, y + half), fill=INK)
 
 
 def _finished(image: Image.Image) -> Image.Image:
@@ -119,6 +157,7 @@ if __name__ == "__main__":
     here = Path(__file__).parent
     for name, picture in {
         "value-gap/chart.png": draw(),
+        "value-gap/portrait.png": draw_portrait(),
         "spring-news/value-gap.png": draw(),
         "spring-news/doors.png": draw_doors(),
     }.items():

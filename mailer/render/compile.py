@@ -17,6 +17,7 @@ from mailer.render.event import Revision
 from mailer.render.fragment import Fragment
 from mailer.render.front import Front, Group, texts_by_field
 from mailer.render.grammar import Usage
+from mailer.render.hyphens import hyphenate
 from mailer.render.inline import inline, serialise
 from mailer.render.kinds import TEMPLATES, Templates, direction, load_kind
 from mailer.render.markdown import to_html
@@ -124,6 +125,7 @@ def compile_edition(
             )
         )
     )
+    hyphenate(document, language)
     in_document = mark_places(document, tokens)
     plain = _tidy_text(
         without_controls(
