@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 import threading
 import time
 import traceback
@@ -227,9 +228,12 @@ def meanwhile(act: Callable[[int], None]) -> Iterator[None]:
 
 def test_nobody_working_is_said_once_and_a_cancel_ends_the_wait(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "PATIENCE", 0.1)
+    monkeypatch.setattr(watching, "LOOK_EVERY", 0.02)
 
     def cancel(mailing_id: int) -> None:
-        time.sleep(1.5)
+        while b"no worker is running" not in sys.stderr.buffer.getvalue():  # type: ignore[attr-defined]
+            time.sleep(0.01)
+        time.sleep(0.3)  # it is looked at some more times
         with transaction() as session:
             control.cancel(session, session.get_one(Mailing, mailing_id))
 

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 import pytest
 from typer.core import TyperGroup
 
+from cli import demo_office, demo_run
 from cli.main import root
+from cli.running import DemoKind
+from mailer.render.kinds import TEMPLATES
 from tests.cli.speaking import broadside
 
 ISSUED = """
@@ -31,6 +34,11 @@ def leaves(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[tupl
 
 
 COMMANDS = dict(leaves(root()))
+
+
+def test_the_demo_can_send_every_kind() -> None:
+    kinds = {path.parent.name for path in TEMPLATES.glob("email/*/kind.yaml")}
+    assert kinds == set(DemoKind) == set(demo_office.MAILINGS) == set(demo_run._A_KIND)
 
 
 def test_the_names_are_those_that_were_agreed() -> None:

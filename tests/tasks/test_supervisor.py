@@ -117,10 +117,17 @@ def test_a_state_folder_is_held_by_one_and_told_by_whom(tmp_path: Path) -> None:
 
 def test_the_next_waits_for_the_parts_of_one_that_is_gone(tmp_path: Path) -> None:
     lock = StateLock(tmp_path, "")
-    part = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"], pass_fds=[lock.parts])
+    until_told = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    part = subprocess.Popen(until_told, stdin=subprocess.PIPE, pass_fds=[lock.parts])
+    assert part.stdin
     lock.close()
     waited: list[bool] = []
-    StateLock(tmp_path, "", lambda: waited.append(part.poll() is None)).close()
+
+    def waiting() -> None:
+        waited.append(part.poll() is None)
+        part.stdin.close()
+
+    StateLock(tmp_path, "", waiting).close()
     assert waited == [True]
     assert part.wait() == 0
 
