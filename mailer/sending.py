@@ -19,7 +19,7 @@ from mailer.ledger import claims, recovery
 from mailer.ledger.claims import Claim, Due
 from mailer.ledger.outcomes import Outcome, outcomes_of, record
 from mailer.ledger.states import State
-from mailer.models import Mailing, MailingState
+from mailer.models import Mailing, MailingState, Relay
 from mailer.plan.message import MessagePlan, RenderError
 from mailer.plans import plan_of
 from mailer.relays import Route
@@ -106,14 +106,14 @@ def send_batch(mailing_id: int, number: int) -> bool:
         return False
     try:
         try:
-            outcomes, relay_id, spent = _send(claim)
+            ended = _send(claim)
         except Exception as error:
             if trouble.in_words(error) is not None:
                 raise  # the database, Redis or the disk: the batch is given back
             log.exception("mailing %d, batch %d cannot be sent", mailing_id, number)
-            (outcomes, relay_id), spent = _defect(claim, error), False
+            ended = _defect(claim, error)
         with transaction() as session:
-            held = record(session, mailing_id, number, claim.number, outcomes, relay_id=relay_id)
+            held = record(session, mailing_id, number, claim.number, ended.outcomes, relay_id=ended.relay_id)
         if not held:
             # Somebody ended this claim while we slept; what we know settles what they had to call uncertain.
             recovery.settle(claim.recorder.evidence())
@@ -121,11 +121,11 @@ def send_batch(mailing_id: int, number: int) -> bool:
     finally:
         # If anything failed above, the file is unlocked now and whoever looks next records what it says.
         claim.recorder.close()
-    done = {outcome.seq for outcome in outcomes}
+    done = {outcome.seq for outcome in ended.outcomes}
     left = any(due.seq not in done for due in claim.due)
     if not left:
         _finish(mailing_id)
-    return left and not spent
+    return left and not ended.spent
 
 
 def _finish(mailing_id: int) -> None:
@@ -133,23 +133,25 @@ def _finish(mailing_id: int) -> None:
         control.finish(session, mailing_id)
 
 
-def _send(claim: Claim) -> tuple[list[Outcome], int | None, bool]:
-    """Outcomes, the relay's id where one was chosen, and whether its limit of messages a second ended the turn."""
+@dataclass(slots=True)
+class Ended:
+    """What a turn came to."""
+
+    outcomes: list[Outcome]
+    relay_id: int | None = None
+    """None where no relay was chosen."""
+    spent: bool = False
+    """The relay's limit of messages a second ended it."""
+
+
+def _send(claim: Claim) -> Ended:
     with transaction() as session:
         mailing = session.get_one(Mailing, claim.mailing_id)
         route = relays.pick(session, claim.batch)
         stamps = Stamps(session, mailing)
-    plans = {edition_id: plan_of(edition_id) for edition_id in {due.edition_id for due in claim.due}}
     if not isinstance(route, Route):
-        reason = f"no relay takes mail now: {route.last_error}"
-        return (
-            [
-                Outcome(due.seq, State.deferred, reason=reason, was_attempted=False, retry_at=route.down_until)
-                for due in claim.due
-            ],
-            None,
-            False,
-        )
+        return Ended(_without_a_relay(claim, route))
+    plans = {edition_id: plan_of(edition_id) for edition_id in {due.edition_id for due in claim.due}}
     claim.recorder.relay(route.id)
     turn = Turn(claim, route.url, mailing.urgent)
     fleet = _fleet(route)
@@ -160,14 +162,19 @@ def _send(claim: Claim) -> tuple[list[Outcome], int | None, bool]:
     else:
         if turn.may_go_on():
             outcomes += [_broken(claim.due[key]) for key in result.not_begun]
-        if turn.answered and (route.failed_before or fleet.size_limit != route.size_limit):
-            with transaction() as session:
-                relays.mark_up(session, route.id)
-                relays.note_size(session, route, fleet.size_limit)
+        if turn.answered:
+            _relay_is_up(route, fleet.size_limit)
     if turn.broken:
         with transaction() as session:
             _pause(session, mailing, turn.broken)
-    return outcomes, route.id, turn.spent
+    return Ended(outcomes, route.id, turn.spent)
+
+
+def _relay_is_up(route: Route, size_limit: int | None) -> None:
+    if route.failed_before or size_limit != route.size_limit:
+        with transaction() as session:
+            relays.mark_up(session, route.id)
+            relays.note_size(session, route, size_limit)
 
 
 def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) -> list[Outcome]:
@@ -177,16 +184,15 @@ def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) ->
         relay = relays.mark_down(session, route.id, error)
         if isinstance(relays.pick(session, claim.batch), Route):
             return []  # given back, for the other relay
+    return [outcome for outcome in _without_a_relay(claim, relay) if outcome.seq not in decided]
+
+
+def _without_a_relay(claim: Claim, relay: Relay) -> list[Outcome]:
+    """Defer all until `relay`, which is down like the others, may be tried again."""
+    reason = f"no relay takes mail now: {relay.last_error}"
     return [
-        Outcome(
-            due.seq,
-            State.deferred,
-            reason=f"no relay takes mail now: {relay.last_error}",
-            was_attempted=False,
-            retry_at=relay.down_until,
-        )
+        Outcome(due.seq, State.deferred, reason=reason, was_attempted=False, retry_at=relay.down_until)
         for due in claim.due
-        if due.seq not in decided
     ]
 
 
@@ -195,14 +201,14 @@ def _broken(due: Due) -> Outcome:
     return Outcome(due.seq, State.deferred, reason="the relay closed every connection on which it was announced")
 
 
-def _defect(claim: Claim, error: Exception) -> tuple[list[Outcome], int | None]:
+def _defect(claim: Claim, error: Exception) -> Ended:
     """After an error of our own: what was begun stands in the recorder; the rest waits, longer each time."""
     evidence = claim.recorder.evidence()
     outcomes = outcomes_of(evidence)
     decided = {outcome.seq for outcome in outcomes}
     reason = f"an unexpected error, of which the worker's log tells more: {type(error).__name__}"
     waiting = [Outcome(due.seq, State.deferred, reason=reason) for due in claim.due if due.seq not in decided]
-    return outcomes + waiting, evidence.relay_id
+    return Ended(outcomes + waiting, evidence.relay_id)
 
 
 def _pause(session: Session, mailing: Mailing, reason: str) -> None:
