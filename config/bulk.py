@@ -5,9 +5,12 @@ SQLite's statements are calls within the process, so there they go one by one th
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import repeat
 from typing import Any
 
+import psycopg
 from sqlalchemy import (
     JSON,
     BindParameter,
@@ -22,16 +25,19 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    schema,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from config.database import Base
 
 Rows = Sequence[Mapping[str, Any]]
 """Rows that all have the same keys, the names of columns."""
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def on_sqlite(session: Session) -> bool:
@@ -94,6 +100,41 @@ def _returned(
     return []
 
 
+def new_ids(session: Session, table: type[Base], number: int) -> Sequence[int]:
+    """Ids for so many new rows of a table whose key is `id`. On SQLite they are good within the transaction."""
+    if on_sqlite(session):
+        taken = session.scalar(select(func.max(table.__table__.c.id))) or 0
+        return range(taken + 1, taken + 1 + number)
+    next_id = schema.Sequence(f"{table.__tablename__}_id_seq").next_value()
+    return session.scalars(select(next_id).select_from(func.generate_series(1, number))).all()
+
+
+def append_rows(session: Session, table: type[Base], rows: Rows, **same: Any) -> None:
+    """Add `rows`, each completed by the columns of `same`; a column that neither names is as the table has it.
+
+    PostgreSQL gets them by COPY, which costs it half of what an INSERT does and the driver next to nothing.
+    Raises IntegrityError for a key that exists already.
+    """
+    if not rows:
+        return
+    connection = session.connection()
+    if on_sqlite(session):
+        connection.execute(sqlite.insert(table), [{**row, **same} for row in rows])
+        return
+    names = [*rows[0], *same]
+    columns = [_written(session, table, name, [row[name] for row in rows]) for name in rows[0]]
+    for name, value in same.items():
+        (constant,) = _written(session, table, name, [value])
+        columns.append(repeat(constant if constant is None else str(constant)))  # the driver writes text fastest
+    statement = f"COPY {table.__tablename__} ({', '.join(names)}) FROM STDIN"
+    try:
+        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+            for row in zip(*columns, strict=False):
+                copy.write_row(row)
+    except psycopg.Error as error:  # as SQLAlchemy would have raised it
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+
+
 def update_rows(
     session: Session, table: type[Base], rows: Rows, *, key: str, where: Sequence[ColumnElement[bool]] = (), **same: Any
 ) -> None:
@@ -117,6 +158,17 @@ def update_rows(
         .where(columns[key] == source.c[key], *where)
         .values({**{name: source.c[name] for name in names}, **same})
     )
+
+
+def _written(session: Session, table: type[Base], name: str, values: Iterable[Any]) -> Iterable[Any]:
+    """The values of a column as COPY takes them."""
+    of = table.__table__.c[name].type
+    if isinstance(of, TypeDecorator):
+        dialect = session.get_bind().dialect
+        return map(cache(lambda value: of.process_bind_param(value, dialect)), values)  # nearly all of them repeat
+    if isinstance(of, JSON):
+        return map(_as_json, values)
+    return values
 
 
 def _as_table(session: Session, table: type[Base], names: Sequence[str], rows: Rows) -> FromClause:

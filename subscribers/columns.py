@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
+from functools import cache, lru_cache
 from typing import Any
 
 from config.errors import Refused
@@ -59,7 +60,7 @@ class Columns:
         self.width = len(names)
         self.meanings = meanings_of(names, mapping, tool, file, ignored)
         self._nameless = [place for place, name in enumerate(names) if not name]
-        self._fields: list[tuple[int, str]] = []
+        self._fields: list[tuple[int, str, Callable[[str], Any]]] = []
         self._attributes: list[tuple[int, str]] = []
         self._spare: dict[str, list[Meaning]] = {}
         self._emails = [one.place for one in sorted(self._that_are("email"), key=lambda one: one.rank)]
@@ -67,7 +68,7 @@ class Columns:
         for name in FIELDS:
             several = sorted(self._that_are(name), key=lambda one: one.rank)
             if len(several) == 1 and several[0].strict:
-                self._fields.append((several[0].place, name))
+                self._fields.append((several[0].place, name, _reader(name)))
             elif several:
                 self._spare[name] = several
         for one in self.meanings:
@@ -85,19 +86,16 @@ class Columns:
         if len(cells) < self.width:
             cells = cells + [""] * (self.width - len(cells))
         wrong = []
-        stray = [cell for cell in (*cells[self.width :], *(cells[place] for place in self._nameless)) if cell.strip()]
-        if stray:
-            wrong.append(f"no column is named for the value {stray[0][:80]!r}")
+        if len(cells) > self.width or self._nameless:
+            stray = [*cells[self.width :], *(cells[place] for place in self._nameless)]
+            wrong += [f"no column is named for the value {cell[:80]!r}" for cell in stray if cell.strip()][:1]
         values: dict[str, Any] = {}
-        for place, name in self._fields:
-            if cell := cells[place].strip():
-                try:
-                    value = FIELDS[name](plain(cell))
-                except Refused as error:
-                    wrong.append(f"{name}: {error}")
-                else:
-                    if value:
-                        values[name] = value
+        for place, name, read in self._fields:
+            try:
+                if value := read(cells[place]):
+                    values[name] = value
+            except Refused as error:
+                wrong.append(f"{name}: {error}")
         attributes = {name: plain(cell) for place, name in self._attributes if (cell := cells[place].strip())}
         for name, several in self._spare.items():
             self._first_of(name, several, cells, values, attributes, wrong)
@@ -156,6 +154,18 @@ class Columns:
             return
         first, last = map(one_line, parts_of(one_line(whole)))
         values.update({key: part for key, part in (("first_name", first), ("last_name", last)) if part})
+
+
+@cache
+def _reader(field: str) -> Callable[[str], Any]:
+    """What makes a field's value of a cell. It remembers: the cells of a column repeat."""
+
+    @lru_cache(maxsize=4096)
+    def read(cell: str) -> Any:
+        text = cell.strip()
+        return FIELDS[field](plain(text)) if text else None
+
+    return read
 
 
 def column_for(attribute: str) -> str:

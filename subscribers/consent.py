@@ -7,8 +7,7 @@ Every change of a subscription goes through this module, and every change leaves
 - leaving works at once, always, and twice is the same as once.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +36,8 @@ class Recorded:
     changed: frozenset[int]
     unchanged: frozenset[int]
     kept_out: frozenset[int]
-    """They had left the list, and an import does not bring them back; or were asked and have not answered."""
+    """They had left the list, and an import does not bring them back; were asked and have not answered; or are no
+    subscribers any more."""
 
 
 def record(
@@ -59,9 +59,10 @@ def record(
     another address of theirs. `made_now` are those whom this transaction made: they are on no list yet. Suppression is
     not looked at here: it holds whatever a subscription says.
     """
-    held = _held(session, to, set(subscriber_ids).difference(made_now))
+    asked = sorted(set(subscriber_ids).difference(made_now))
+    held = _held(session, to, asked)
     new, moved, unchanged, kept_out = [], [], [], []
-    for subscriber_id in sorted(set(subscriber_ids)):
+    for subscriber_id in asked:
         now = held.get(subscriber_id)
         if now is None:
             new.append(subscriber_id)
@@ -73,17 +74,14 @@ def record(
             unchanged.append(subscriber_id)
         else:
             moved.append(subscriber_id)
+    gone = set(new).difference(new := _who_stay(session, new))
     at = datetime.now(UTC)
     projection = {"standing": standing, "basis": basis, "since": at}
+    bulk.append_rows(session, Subscription, _of(made_now), list_id=to.id, **projection)
     inserted = {
         row.subscriber_id
         for row in bulk.insert_rows(
-            session,
-            Subscription,
-            [{"subscriber_id": subscriber_id} for subscriber_id in new],
-            returning=[Subscription.subscriber_id],
-            list_id=to.id,
-            **projection,
+            session, Subscription, _of(new), returning=[Subscription.subscriber_id], list_id=to.id, **projection
         )
     }
     overtaken = [subscriber_id for subscriber_id in new if subscriber_id not in inserted]
@@ -94,11 +92,11 @@ def record(
             .values(projection)
             .execution_options(synchronize_session=False)
         )
-    changed = [*inserted, *moved]
+    changed = [*made_now, *inserted, *moved]
     said: dict[str, Any] = {"standing": standing, "basis": basis, "source": source, "wording": wording}
     said["merge_id"] = merge_id
     _write(session, changed, to=to, at=at, **said)
-    done = Recorded(frozenset(changed), frozenset(unchanged), frozenset(kept_out))
+    done = Recorded(frozenset(changed), frozenset(unchanged), frozenset(kept_out) | gone)
     if overtaken:  # another process subscribed them since we looked: now their subscription can be seen
         late = record(session, overtaken, to=to, imported=imported, **said)
         done = Recorded(done.changed | late.changed, done.unchanged | late.unchanged, done.kept_out | late.kept_out)
@@ -112,12 +110,20 @@ def _answered_otherwise(now: Standing, held: Basis, standing: Standing, basis: B
     )
 
 
-def _held(session: Session, to: List, subscriber_ids: AbstractSet[int]) -> dict[int, Row[int, Standing, Basis]]:
+def _who_stay(session: Session, subscriber_ids: Sequence[int]) -> list[int]:
+    """Those who are there, in order; nobody forgets them before the transaction has ended."""
+    if not subscriber_ids:
+        return []
+    there = select(Subscriber.id).where(bulk.among(session, Subscriber.id, subscriber_ids)).order_by(Subscriber.id)
+    return list(session.scalars(there.with_for_update(read=True, key_share=True)))
+
+
+def _held(session: Session, to: List, subscriber_ids: Sequence[int]) -> dict[int, Row[int, Standing, Basis]]:
     if not subscriber_ids:
         return {}
     found = session.execute(
         select(Subscription.subscriber_id, Subscription.standing, Subscription.basis)
-        .where(Subscription.list_id == to.id, bulk.among(session, Subscription.subscriber_id, list(subscriber_ids)))
+        .where(Subscription.list_id == to.id, bulk.among(session, Subscription.subscriber_id, subscriber_ids))
         .order_by(Subscription.subscriber_id)  # the same order for all, so that no two wait for each other
         .with_for_update()
     )
@@ -198,12 +204,14 @@ def holder(session: Session, public_id: str) -> int | None:
     been forgotten and have come back under a new id.
     """
     person = func.coalesce(Subscriber.merged_into_id, Subscriber.id)
-    # The lock waits for a merge that is being made, so that nobody leaves a list as who they no longer are.
+    # The lock waits for a merge that is being made, so that nobody leaves a list as who they no longer are; and nobody
+    # is forgotten while they leave.
     by_id = select(person).where(Subscriber.public_id == public_id)
     found = session.scalar(by_id.with_for_update(read=True, key_share=True))
     if found is None:
         returned = select(person).join(Erasure, Erasure.address_hash == Subscriber.address_hash)
-        found = session.scalar(returned.where(Erasure.public_id == public_id))
+        by_hash = returned.where(Erasure.public_id == public_id)
+        found = session.scalar(by_hash.with_for_update(read=True, key_share=True, of=Subscriber))
     return found
 
 
@@ -267,10 +275,10 @@ def _write(
     at: datetime,
     merge_id: int | None = None,
 ) -> None:
-    bulk.insert_rows(
+    bulk.append_rows(
         session,
         ConsentEvent,
-        [{"subscriber_id": subscriber_id} for subscriber_id in subscriber_ids],
+        _of(subscriber_ids),
         list_id=to.id,
         standing=standing,
         purpose=to.purpose,
@@ -280,3 +288,7 @@ def _write(
         at=at,
         merge_id=merge_id,
     )
+
+
+def _of(subscriber_ids: Iterable[int]) -> list[dict[str, int]]:
+    return [{"subscriber_id": subscriber_id} for subscriber_id in subscriber_ids]

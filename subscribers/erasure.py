@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from config.bulk import insert
 from config.errors import Refused
 from subscribers.addresses import normalise
-from subscribers.models import ConsentEvent, Erasure, Merge, Reason, Subscriber, Suppression
+from subscribers.models import ConsentEvent, Erasure, Merge, Reason, Subscriber, Subscription, Suppression
 from subscribers.parts import parts
 from subscribers.people import nobody
 from subscribers.suppression import suppress_hash, suppressions
@@ -68,8 +68,10 @@ def forget(session: Session, address: str) -> Forgotten:
     erased = {part.name: part.forget(session, ids) for part in parts()}
     for row in rows:
         _keep_out(session, row)
+    # First the subscriptions: whoever is changing one is waited for, and so their event is there to be erased.
+    session.execute(delete(Subscription).where(Subscription.subscriber_id.in_(ids)))
     events = _erase_events(session, ids)
-    # Merges and subscriptions go with the rows.
+    # Merges go with the rows.
     session.execute(delete(Subscriber).where(Subscriber.id.in_(ids)))
     mentions = sum(_erase_mentions(session, text, row) for text in _TEXTS for row in rows)
     return Forgotten(len(rows), events, mentions, erased)

@@ -119,14 +119,14 @@ class List(Base):
 
 
 class ConsentEvent(Base):
-    """One thing that happened to one subscriber's standing on one list. Append-only."""
+    """One thing that happened to one subscriber's standing on one list. Append-only; see ADR 0020 for its keys."""
 
     __tablename__ = "consent_event"
     __table_args__ = (Index("ix_consent_event_subscriber_list", "subscriber_id", "list_id"),)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    subscriber_id: Mapped[int] = mapped_column(BigKey, ForeignKey("subscriber.id", ondelete="CASCADE"))
-    list_id: Mapped[int] = mapped_column(ForeignKey("list.id"))
+    subscriber_id: Mapped[int] = mapped_column(BigKey)
+    list_id: Mapped[int]
     standing: Mapped[Standing] = mapped_column(String(16))
     """The standing that this event leads to."""
     purpose: Mapped[str] = mapped_column(String(64))
@@ -141,15 +141,13 @@ class ConsentEvent(Base):
 
 
 class Subscription(Base):
-    """A subscriber's standing on a list: the projection of their consent events."""
+    """A subscriber's standing on a list: the projection of their consent events. See ADR 0020 for its keys."""
 
     __tablename__ = "subscription"
     __table_args__ = (Index("ix_subscription_list_subscriber", "list_id", "subscriber_id"),)
 
-    subscriber_id: Mapped[int] = mapped_column(
-        BigKey, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True
-    )
-    list_id: Mapped[int] = mapped_column(ForeignKey("list.id"), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    list_id: Mapped[int] = mapped_column(primary_key=True)
     standing: Mapped[Standing] = mapped_column(String(16))
     basis: Mapped[Basis] = mapped_column(String(24))
     since: Mapped[datetime] = mapped_column(UtcTime, default=_now)

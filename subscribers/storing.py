@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from config import bulk
@@ -81,14 +82,7 @@ def store(
         suppressed |= {hashes[key] for key in _suppressed_elsewhere(session, known, to.purpose)}
     known = {key: row for key, row in known.items() if hashes[key] not in suppressed}
     wanted = [key for key in wanted if hashes[key] not in suppressed]
-    rows = [_row(people[key], hashes[key]) for key in wanted if key not in known]
-    inserted = bulk.insert_rows(
-        session, Subscriber, rows, returning=[Subscriber.email_key, Subscriber.id], created_at=datetime.now(UTC)
-    )
-    created: dict[str, int] = {row.email_key: row.id for row in inserted}
-    overtaken = [key for key in wanted if key not in known and key not in created]
-    if overtaken:  # another process added them since we looked
-        known |= _known(session, overtaken)
+    created = _created(session, {key: _row(people[key], hashes[key]) for key in wanted if key not in known}, known)
     ids = created | {key: row.person for key, row in known.items()}
     recorded = consent.record(
         session,
@@ -117,6 +111,25 @@ def _known(session: Session, keys: Sequence[str]) -> dict[str, Row[Any]]:
         row.email_key: row
         for row in session.execute(select(*_KNOWN).where(bulk.among(session, Subscriber.email_key, keys)))
     }
+
+
+def _created(session: Session, rows: dict[str, dict[str, Any]], known: dict[str, Row[Any]]) -> dict[str, int]:
+    """Add new people, by key; their ids. Whom another process added since we looked becomes one of the `known`."""
+    while rows:
+        ids = dict(zip(rows, bulk.new_ids(session, Subscriber, len(rows)), strict=True))
+        try:
+            with session.connection().begin_nested():
+                new = [{"id": ids[key], **row} for key, row in rows.items()]
+                bulk.append_rows(session, Subscriber, new, created_at=datetime.now(UTC))
+        except IntegrityError:
+            overtaken = _known(session, list(rows))
+            if not overtaken:
+                raise
+            known |= overtaken
+            rows = {key: row for key, row in rows.items() if key not in overtaken}
+        else:
+            return ids
+    return {}
 
 
 def _suppressed_elsewhere(session: Session, known: Mapping[str, Row[Any]], purpose: str) -> set[str]:

@@ -50,7 +50,7 @@ def forget() -> None:
         engine.dispose()
     close_fleets()
     redis_connection.close()
-    for cached in (settings, keys.signing_key, keys._suppression_key, database_module._engine_of):
+    for cached in (settings, keys.signing_key, keys._keyed, database_module._engine_of):
         cached.cache_clear()
 
 

@@ -52,7 +52,7 @@ def everything() -> list[tuple[Any, ...]]:
     with reading() as session:
         rows = session.execute(
             select(Subscriber.__table__, func.count(ConsentEvent.id))
-            .outerjoin(ConsentEvent)
+            .outerjoin(ConsentEvent, ConsentEvent.subscriber_id == Subscriber.id)
             .group_by(Subscriber.id)
             .order_by(Subscriber.email_key)
         )
