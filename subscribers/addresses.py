@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
@@ -12,19 +12,14 @@ from config.errors import Refused
 INVISIBLE = " \t\r\n\u00a0\u200b\u2060\ufeff"
 """What a spreadsheet or a copied text leaves around an address."""
 
-# What almost every address looks like. The library takes all that this takes and changes nothing in it but the
-# domain's letter case (a test compares the two); what this does not take, the library decides.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_TOP = r"(?!(?:arpa|invalid|local|localhost|onion)\Z)(?!..--)[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z])?"
-_PLAIN = re.compile(
-    rf"(?=.{{6,254}}\Z)(?=[^@]{{1,64}}@)({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+{_TOP})\Z", re.ASCII | re.IGNORECASE
-)
+# What almost every address looks like, in lower case and up to 64 letters, so that no part of it is too long.
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]++"
+_PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*+)@(?:[a-z0-9]++(?:-[a-z0-9]++)*+\.)+([a-z]{{2,}}+)\Z")
+_NOT_OF_MAIL = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
 _FOLDED_NAMES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """An address as it is written to, and the key that is the same however its letters are written."""
 
     email: str
@@ -40,12 +35,8 @@ def normalise(text: str) -> Address:
     (RFC 2606). Display names, quoted local parts, address literals and local parts over 64 octets are refused.
     """
     text = text.strip(INVISIBLE)
-    plain = _PLAIN.match(text)
-    if plain:
-        local, domain = plain.groups()
-        lower = text.lower()
-        if lower[: len(local)] not in _FOLDED_NAMES:
-            return Address(f"{local}@{domain.lower()}", lower)
+    if plain := _plain(text):
+        return plain
     if not text:
         raise Refused("the address is empty")
     try:
@@ -57,6 +48,21 @@ def normalise(text: str) -> Address:
     if "." not in found.ascii_domain:
         raise Refused(f"{_shown(text)} is not an address that mail can be sent to: the domain has no dot")
     return Address(found.normalized, f"{_folded(found.local_part)}@{found.ascii_domain}")
+
+
+def _plain(text: str) -> Address | None:
+    """What normalise makes of an address such as almost all are, in a tenth of the time; None for any other.
+
+    The library takes all that this takes and changes nothing in it but the domain's letter case; a test compares them.
+    """
+    lower = text.lower()
+    found = _PLAIN.match(lower) if len(text) <= 64 and text.isascii() else None
+    if not found:
+        return None
+    local, top = found.groups()
+    if local in _FOLDED_NAMES or top in _NOT_OF_MAIL:
+        return None
+    return Address(text[: len(local)] + lower[len(local) :], lower)
 
 
 def _folded(local_part: str) -> str:

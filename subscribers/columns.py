@@ -3,10 +3,9 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from config.errors import Refused
 from subscribers.addresses import Address, normalise
@@ -22,8 +21,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _DEFUSED = re.compile(r"'+[=+\-@\t\r]")
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """What one row, or several of the same address, say of a person. A field that is not said is not a key."""
 
     address: Address

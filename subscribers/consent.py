@@ -254,7 +254,7 @@ def put_back(session: Session, subscriber_id: int, before: Mapping[int, Mapping[
         for list_id, was in before.items()
         if was
     ]
-    bulk.insert_rows(session, Subscription, rows, returning=[Subscription.list_id], subscriber_id=subscriber_id)
+    bulk.append_rows(session, Subscription, rows, subscriber_id=subscriber_id)
 
 
 def _left_by_merge(session: Session, subscriber_id: int, list_id: int) -> Basis | None:

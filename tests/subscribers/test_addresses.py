@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.errors import Refused
-from subscribers.addresses import _PLAIN, normalise
+from subscribers.addresses import _plain, normalise
 
 ATOM = st.text("abcXYZ019!#$%&'*+/=?^_`{|}~-.", min_size=1, max_size=70)
 LABEL = st.text("abcXYZ019-", min_size=1, max_size=65)
@@ -60,14 +60,15 @@ def test_junk_is_refused_with_a_reason(junk: str) -> None:
 @example("Info", ["xn--a"], "org")
 @example("a", ["ab--c"], "org")
 @example("a", ["b" * 63, "c" * 63, "d" * 63], "org")
-@example("j" * 64, ["b" * 63, "c" * 63, "d" * 58], "org")
+@example("j" * 60, ["b"], "org")
+@example("J", ["b" * 58], "org")
+@example("j", ["b" * 63], "org")
 def test_the_fast_path_takes_only_what_the_library_takes_and_makes_the_same_of_it(
     local: str, labels: list[str], top: str
 ) -> None:
     text = f"{local}@{'.'.join([*labels, top])}"
-    if _PLAIN.match(text):
+    if found := _plain(text):
         slow = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
-        found = normalise(text)
         assert found.email == slow.normalized
         assert found.key == f"{slow.ascii_local_part.lower()}@{slow.ascii_domain}"
 
@@ -84,4 +85,4 @@ def test_whatever_is_accepted_is_stable(text: str) -> None:
 
 def test_ordinary_addresses_go_the_fast_way() -> None:
     for text in ("jane.doe@example.org", "Jane@Mail-3.Example.COM", "press+eu@music.example"):
-        assert _PLAIN.match(text)
+        assert _plain(text)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from config.database import reading, transaction
 from subscribers.consent import confirm, record, subscribe, unsubscribe
+from subscribers.erasure import forget
 from subscribers.lists import create_list, find_list
 from subscribers.models import Basis, ConsentEvent, List, Reason, Standing, Subscriber, Subscription
 from subscribers.suppression import is_suppressed, suppress
@@ -240,3 +241,27 @@ def test_record_takes_many_at_once(database: str) -> None:
         assert (done.kept_out, done.unchanged, done.changed) == (set(ids[:20]), set(ids[20:30]), set(ids[30:]))
         assert len(events(session)) == 50
         assert session.get_one(List, press.id).purpose == "press"
+
+
+def test_forgetting_waits_for_whoever_is_putting_them_on_a_list(person: Subscriber) -> None:
+    def forget_them() -> None:
+        with transaction() as session:
+            forget(session, person.email)
+
+    forgetting = Thread(target=forget_them)
+    with transaction() as session:
+        assert put(session, person) == "changed"
+        forgetting.start()
+        forgetting.join(0.3)  # were it not to wait, it would be over, and this person's rows left behind
+    forgetting.join()
+    with reading() as session:
+        assert not session.scalars(select(Subscription.subscriber_id)).all()
+        assert events(session) == []
+
+
+def test_whoever_was_forgotten_since_is_put_on_no_list(person: Subscriber) -> None:
+    with transaction() as session:
+        forget(session, person.email)
+        assert put(session, person, imported=True) == "kept_out"
+        assert not session.scalars(select(Subscription.subscriber_id)).all()
+        assert events(session) == []

@@ -96,7 +96,11 @@ def test_a_merge_that_was_undone_leaves_nothing_with_the_other(office: None) -> 
     with reading() as session:
         assert "wildlife weekly" not in repr(show(session, FRIEND)).lower()
         assert [event["standing"] for event in show(session, FRIEND)["events"]] == ["confirmed"]
-        assert session.scalars(select(Subscription.standing).join(Subscriber, Subscriber.id == Subscription.subscriber_id).where(Subscriber.email == FRIEND)).one()
+        assert session.scalars(
+            select(Subscription.standing)
+            .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+            .where(Subscriber.email == FRIEND)
+        ).one()
 
 
 def test_no_file_brings_them_back_but_they_themselves_can(office: None) -> None:

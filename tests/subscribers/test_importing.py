@@ -264,6 +264,17 @@ def test_a_cell_cannot_be_more_than_a_text(file: Path) -> None:
     assert jane.attributes == {"notes": "<b>\nkept"}
 
 
+def test_what_a_copy_of_many_rows_could_take_for_its_own_signs_arrives(file: Path) -> None:
+    awkward = '\\N,"a\tb",\\.,"one\n\\.\ntwo"'
+    content = f"email,organisation,topics,first_name,notes\njane@example.org,{awkward}\njoe@example.org,,,,\n"
+    assert take(file, content, wording="I agree\n\\.\n\\N\tto this") == {"read": 2, "created": 2}
+    jane = person("jane@example.org")
+    assert (jane.organisation, jane.topics, jane.first_name) == ("\\N", ("a b",), "\\.")
+    assert jane.attributes == {"notes": "one\n\\.\ntwo"}
+    with reading() as session:
+        assert set(session.scalars(select(ConsentEvent.wording))) == {"I agree\n\\.\n\\N\tto this"}
+
+
 def test_an_attribute_that_is_no_text_survives_its_own_export(file: Path) -> None:
     take(file, HEADER + JANE)
     with transaction() as session:
