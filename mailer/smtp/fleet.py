@@ -49,9 +49,9 @@ class Fleet:
     def run(self, envelopes: Iterator[Envelope], journal: Journal, watch: Callable[[], bool]) -> Outcome:
         """Send all envelopes; return when each one taken has a verdict or is named in the outcome.
 
-        Takes envelopes just ahead of need, at most two a connection. When `watch` returns False nothing more is begun
-        and only outstanding replies are read. What envelopes, journal or watch raise is raised here, with every
-        connection closed where it was not the iterator.
+        Takes envelopes a little ahead of need: a row (mailer.smtp.run) and one a connection. When `watch` returns
+        False nothing more is begun and only outstanding replies are read. What envelopes, journal or watch raise is
+        raised here, with every connection closed where it was not the iterator.
         """
         for lane in list(self._crew.lanes):
             if monotonic() - lane.idle_since > self._idle_limit or not lane.is_alive():
