@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from config import database as database_module
@@ -23,10 +24,18 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[str]:
+def running_redis() -> Iterator[str]:
     """The URL of a Redis server of this test run's own."""
     with servers.redis() as url:
         yield url
+
+
+@pytest.fixture
+def redis_server(running_redis: str) -> str:
+    """The URL of an empty Redis: no hint of another test's, and no claim of another database's to be witnessed."""
+    with Redis.from_url(running_redis) as redis:
+        redis.flushdb()
+    return running_redis
 
 
 @pytest.fixture

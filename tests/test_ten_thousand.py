@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 from jinja2 import Template
-from redis import Redis
 from sqlalchemy import select
 
 import cli.demo_content
@@ -57,8 +56,6 @@ def test_every_message_is_what_it_should_be(
 ) -> None:
     from config.migrate import upgrade
 
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     with ReceiverProcess(tmp_path / "store") as receiver:
         set_up(
             monkeypatch,

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from sqlalchemy import insert, select
 
 from config.database import transaction
@@ -20,8 +19,6 @@ DESK, OTHERS = 50, 800
 def test_what_is_urgent_overtakes_what_is_not(
     database: str, redis_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=50)
     open_office(DESK + OTHERS)
     with transaction() as session:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from redis import Redis
 
 from mailer.freeze import freeze
 from tests.press import open_office, send_mailing, set_up, states, work, write_folder
@@ -20,8 +19,6 @@ PUBLIC = "https://press.example.org"
 def test_a_post_between_freeze_and_sending_is_heeded_and_a_scanners_get_is_not(
     database: str, redis_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url=PUBLIC)
     open_office(12)
     with Receiver() as receiver:

@@ -17,8 +17,6 @@ PEOPLE = 600
 
 @pytest.fixture(autouse=True)
 def queue(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(
         monkeypatch,
         redis_url=redis_server,

@@ -117,8 +117,6 @@ def answers(url: str) -> bool:
 def test_what_the_settings_name_is_not_started(
     tmp_path: Path, database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     with Receiver() as receiver:
         set_up(monkeypatch, redis_url=redis_server, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
         with Command(tmp_path / "up", "up").wait_for(UP) as command:
@@ -191,7 +189,6 @@ def test_one_part_in_the_foreground(
     name: str, tmp_path: Path, redis_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
         set_up(monkeypatch, redis_url=redis_server)
         upgrade()
         at_work = {

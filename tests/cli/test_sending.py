@@ -33,9 +33,7 @@ COLUMNS = "delivery,email,state,reason,language,relay,message_id,attempts,reply,
 
 @pytest.fixture
 def queue(redis_server: str) -> redis.Redis:
-    client = redis.Redis.from_url(redis_server)
-    client.flushdb()  # also what it witnessed of claims, which are another database's
-    return client
+    return redis.Redis.from_url(redis_server)
 
 
 @pytest.fixture

@@ -3,8 +3,11 @@
 from pathlib import Path
 from threading import Barrier, Thread
 
-from config.keys import suppression_key
+import pytest
+
+from config.keys import address_hash, suppression_key
 from config.settings import settings
+from tests.conftest import forget
 
 
 def test_threads_that_need_a_key_at_once_get_the_same(environment: object) -> None:
@@ -23,3 +26,13 @@ def test_threads_that_need_a_key_at_once_get_the_same(environment: object) -> No
     assert len(found) == 8 and len(set(found)) == 1
     (kept,) = Path(settings().state_dir).iterdir()
     assert kept.name == "suppression-key" and kept.stat().st_mode & 0o077 == 0
+
+
+def test_an_address_has_one_hash_in_whatever_letter_case_and_another_under_another_key(
+    environment: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = address_hash("zoë@example.org")
+    assert address_hash("ZOË@Example.ORG") == hashed
+    monkeypatch.setenv("BROADSIDE_SUPPRESSION_KEY", "another" * 8)
+    forget()
+    assert address_hash("zoë@example.org") != hashed

@@ -25,7 +25,6 @@ def redis(redis_server: str, environment: object, monkeypatch: pytest.MonkeyPatc
     """An empty Redis and a relay that may get ten a second."""
     set_up(monkeypatch, redis_url=redis_server, smtp_url="smtp://127.0.0.1:2599?tls=none&per_second=10")
     with Redis.from_url(redis_server) as client:
-        client.flushdb()
         yield client
 
 

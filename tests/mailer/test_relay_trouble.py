@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
 from sqlalchemy import select, update
 
 from config.database import reading, transaction
@@ -48,8 +47,6 @@ def test_the_mailing_waits_and_says_why(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     set_up(monkeypatch, redis_url=redis_server, batch_size=20, deferral_seconds=3600)
     open_office(50)

@@ -30,10 +30,6 @@ from tests.servers import free_port
 
 @pytest.fixture(autouse=True)
 def queue_server(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from redis import Redis
-
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=20)
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from sqlalchemy import insert, select, update
 
 from config.database import Base, engine, reading, transaction
@@ -156,8 +155,6 @@ def test_an_erasure_is_all_or_nothing(office: None, monkeypatch: pytest.MonkeyPa
 def test_deliveries_become_nobodys_and_still_count(
     database: str, redis_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=2)
     open_office(3)
     mailing = send_mailing(write_folder(tmp_path / "value-gap"))

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from sqlalchemy import update
 
 from config.database import transaction
@@ -25,8 +24,6 @@ def test_of_several_who_ask_at_once_one_has_its_turn(database: str) -> None:
 def test_a_mailing_that_cannot_be_frozen_keeps_no_other_waiting(
     database: str, redis_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org")
     monkeypatch.setitem(app.conf, "broker_url", redis_server)
     open_office(3)

@@ -33,8 +33,6 @@ class FailedError(Exception):
 
 @pytest.fixture(autouse=True)
 def queue_server(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=3)
 
 

@@ -4,7 +4,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from sqlalchemy import delete, select, update
 
 from config.database import engine, reading, transaction
@@ -26,8 +25,6 @@ KEEP, OTHER = "reader1@example.org", "reader2@example.org"
 
 @pytest.fixture(autouse=True)
 def queue_server(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=1)
 
 

@@ -24,7 +24,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from redis import Redis
 from sqlalchemy import delete, event, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -71,8 +70,6 @@ class Worker:
 
 @pytest.fixture(autouse=True)
 def queue_server(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=BATCH)
 
 

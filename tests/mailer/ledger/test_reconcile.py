@@ -3,11 +3,12 @@
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from sqlalchemy import delete, func, insert, make_url, select, update
 
 from config.database import reading, transaction
@@ -34,8 +35,6 @@ from tests.receiver import Receiver
 
 @pytest.fixture(autouse=True)
 def queue(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Redis.from_url(redis_server) as redis:
-        redis.flushdb()
     set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=10)
     monkeypatch.setitem(app.conf, "broker_url", redis_server)
 
@@ -52,16 +51,23 @@ def go_back(mailing_id: int) -> None:
         session.execute(update(Mailing).values(state="sending"))
 
 
-def test_nothing_is_sent_until_it_is_reconciled_and_then_nobody_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    open_office(40)
+@contextmanager
+def two_batches_forgotten(people: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Receiver, int]]:
+    """A mailing in batches of ten, of which two were sent since the copy that the database is now."""
+    open_office(people)
     with Receiver() as receiver:
         set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
-        mailing_id = frozen(tmp_path)
+        mailing_id = frozen(folder)
         send_batch(mailing_id, 1)
         send_batch(mailing_id, 2)
         go_back(mailing_id)
+        yield receiver, mailing_id
+
+
+def test_nothing_is_sent_until_it_is_reconciled_and_then_nobody_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with two_batches_forgotten(40, tmp_path, monkeypatch) as (receiver, mailing_id):
         with pytest.raises(LedgerWentBackError):
             send_batch(mailing_id, 1)
         assert len(receiver.messages) == 20
@@ -76,13 +82,7 @@ def test_nothing_is_sent_until_it_is_reconciled_and_then_nobody_twice(
 
 
 def test_without_the_recorders_a_person_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_office(40)
-    with Receiver() as receiver:
-        set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
-        mailing_id = frozen(tmp_path)
-        send_batch(mailing_id, 1)
-        send_batch(mailing_id, 2)
-        go_back(mailing_id)
+    with two_batches_forgotten(40, tmp_path, monkeypatch) as (receiver, mailing_id):
         one = recorder.all_files(settings().state_dir)[0]
         one.unlink()
         assert reconcile().missing == 1
@@ -118,13 +118,7 @@ def test_a_recorder_in_hand_is_not_read_before_it_is_let_go(tmp_path: Path, monk
 def test_a_claim_that_the_backup_found_in_hand_is_told_by_its_recorder_however_long_ago_it_was_laid_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_office(20)
-    with Receiver() as receiver:
-        set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
-        mailing_id = frozen(tmp_path)
-        send_batch(mailing_id, 1)
-        send_batch(mailing_id, 2)
-        go_back(mailing_id)
+    with two_batches_forgotten(20, tmp_path, monkeypatch) as (_, mailing_id):
         with transaction() as session:
             claimed = session.query(Batch).filter(Batch.number == 1).one()
             claimed.state, claimed.claim, claimed.owner = "claimed", 1, recorder.host_id(settings().state_dir)
