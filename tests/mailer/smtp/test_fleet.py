@@ -9,7 +9,8 @@ import pytest
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.smtp.lane import Timeouts
-from tests.mailer.smtp.notes import Notes, deliver, fleet_for, message, messages, relay_of
+from mailer.smtp.run import ROW, ROW_OCTETS
+from tests.mailer.smtp.notes import Notes, deliver, fleet_for, message, messages, relay_of, watching
 from tests.receiver import Received, Receiver, Say, Script, Session
 
 pipelining = pytest.mark.parametrize("pipelining", [True, False])
@@ -57,6 +58,26 @@ def test_large_messages_and_a_server_that_takes_its_time() -> None:
         notes, _ = deliver(receiver, envelopes)
         assert set(notes.codes().values()) == {250}
         assert len(receiver.messages) == 9
+
+
+@pytest.mark.parametrize(("size", "ahead"), [(1000, ROW + 1), (ROW_OCTETS, 2)])
+def test_messages_are_taken_a_row_ahead_and_large_ones_one_by_one(size: int, ahead: int) -> None:
+    pulled: list[Envelope] = []
+    most = 0
+
+    class Looks(Notes):
+        def replied(self, key: int, code: int, text: str) -> None:
+            nonlocal most
+            most = max(most, len(pulled) - len(self.verdicts))
+            super().replied(key, code, text)
+
+    with Receiver() as receiver:
+        notes = Looks()
+        fleet = fleet_for(receiver, 1)
+        fleet.run(watching(pulled, messages(40, size)), notes, lambda: True)
+        fleet.close()
+        assert len(receiver.messages) == 40
+    assert most == ahead + 1, "the row, the one announced and the one that is answered"
 
 
 def test_connections_are_kept_and_looked_at_before_use() -> None:
