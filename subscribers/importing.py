@@ -84,7 +84,7 @@ def import_people(
     """
     _check(list_name, source)
     table, columns = file.table, file.columns
-    total, repeated = _survey(table, columns)
+    total, met = _survey(table, columns)
     if progress:
         progress(0, total)
     counts = Counts(
@@ -119,7 +119,7 @@ def import_people(
                 counts["rejected"] += 1
                 continue
             key = person.address.key
-            if hash(key) in repeated:
+            if met.again(key):
                 several[key] = several[key].then(person) if key in several else person
             else:
                 chunk[key] = person
@@ -181,29 +181,46 @@ def _check(list_name: str, source: str) -> None:
         find_list(session, list_name)
 
 
-def _survey(table: Table, columns: Columns) -> tuple[int, set[int]]:
-    """The number of rows, and the hashes of the address keys that occur more than once.
+class _Met:
+    """Which of the address keys in a file are met several times, in two bits for each of its bytes.
 
-    Hashes, because a million of them fit in memory. Should two keys share one, both merely wait for the last chunk.
+    Two keys may share a bit; then they are taken for repeated, and wait for the last chunk in vain.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._bits = path.stat().st_size * 2 + 8
+        self._met = bytearray(self._bits // 8 + 1)
+        self._again: set[int] = set()
+
+    def meet(self, key: str) -> None:
+        place = hash(key) % self._bits
+        byte, bit = place >> 3, 1 << (place & 7)
+        if self._met[byte] & bit:
+            self._again.add(place)
+        self._met[byte] |= bit
+
+    def again(self, key: str) -> bool:
+        return hash(key) % self._bits in self._again
+
+
+def _survey(table: Table, columns: Columns) -> tuple[int, _Met]:
+    """The number of rows, and whose address has several.
+
     Raises Refused where nobody knows what a word says of who left.
     """
     total = 0
-    seen: set[int] = set()
-    repeated: set[int] = set()
+    met = _Met(table.path)
     notice = columns.statuses.notice if columns.statuses.columns else None
     for _line, cells in table.rows():
         total += 1
         if notice:
             notice(cells)
         try:
-            key = hash(columns.address(cells).key)
+            met.meet(columns.address(cells).key)
         except Refused:
             continue
-        if key in seen:
-            repeated.add(key)
-        seen.add(key)
     columns.statuses.check()
-    return total, repeated
+    return total, met
 
 
 class _Rejects:

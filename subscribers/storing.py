@@ -119,8 +119,9 @@ def _created(session: Session, rows: dict[str, dict[str, Any]], known: dict[str,
         ids = dict(zip(rows, bulk.new_ids(session, Subscriber, len(rows)), strict=True))
         try:
             with session.connection().begin_nested():
-                new = [{"id": ids[key], **row} for key, row in rows.items()]
-                bulk.append_rows(session, Subscriber, new, created_at=datetime.now(UTC))
+                for key, row in rows.items():
+                    row["id"] = ids[key]
+                bulk.append_rows(session, Subscriber, list(rows.values()), created_at=datetime.now(UTC))
         except IntegrityError:
             overtaken = _known(session, list(rows))
             if not overtaken:

@@ -154,6 +154,15 @@ def test_two_rows_are_one_person_and_the_later_word_counts(file: Path, monkeypat
     assert everything() == before
 
 
+def test_whoever_is_taken_for_repeated_and_is_not_waits_but_is_not_lost(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "CHUNK", 2)
+    monkeypatch.setattr(importing._Met, "again", lambda _met, key: not key.startswith("p3"))
+    content = "email\n" + "".join(f"p{number}@example.org\n" for number in range(7))
+    assert take(file, content) == {"read": 7, "created": 7}
+
+
 def test_rejected_rows_lie_beside_the_file_with_their_reason_and_go_in_once_corrected(file: Path) -> None:
     content = (
         "email;first_name;languages;country;time_zone;role\n"
