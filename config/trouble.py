@@ -3,6 +3,7 @@
 import errno
 import logging
 import time
+import traceback
 
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy.engine import make_url
@@ -48,28 +49,40 @@ def _of_the_database(error: DBAPIError) -> str:
     # PostgreSQL's class 53: no disk space, memory or connection left.
     spent = (getattr(error.orig, "sqlstate", None) or "").startswith("53")
     remedy = "free some of it there" if spent else "is it running, and BROADSIDE_DATABASE_URL right?"
+    if "the database system is" in reason:  # starting up, in recovery mode ...
+        remedy = "if that lasts, its own log says why (no room on its disk?)"
     return f"the database {where} cannot be used: {reason}; {remedy}"
 
 
 def not_lately(words: str) -> bool:
     """Whether these words were not said in the last minute; then they count as said."""
     now = time.monotonic()
-    if now - _said.get(words, float("-inf")) < AGAIN:
+    for old in [old for old, at in _said.items() if now - at >= AGAIN]:
+        del _said[old]
+    if words in _said:
         return False
     _said[words] = now
     return True
 
 
+def _place(error: BaseException) -> str:
+    """Where an error was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
 class OnceInAWhile(logging.Filter):
-    """Lets trouble from outside pass as one line, the same at most once a minute; all else as it is."""
+    """Lets trouble from outside pass as one line, a defect of ours whole; the same of either at most once a minute."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         while error is not None and type(error).__module__.partition(".")[0] in {"celery", "kombu"}:
             error = error.__cause__ or error.__context__
-        words = in_words(error) if error is not None else None
-        if words is None:
+        if error is None:
             return True
+        words = in_words(error)
+        if words is None:
+            return not_lately(f"{record.getMessage()}: {type(error).__name__} {_place(error)}")
         record.msg, record.args, record.exc_info, record.exc_text = words, (), None, None
         if not not_lately(words):
             return False

@@ -1,6 +1,5 @@
 """Freezing an audience: from "who is on these lists" to one delivery a person, in one set-based statement."""
 
-import gc
 import logging
 
 from sqlalchemy import and_, case, delete, func, insert, literal, null, select, update
@@ -44,8 +43,6 @@ def freeze(mailing_id: int) -> int | None:
                 .values(state=MailingState.draft, pause_reason=str(error))
             )
         return None
-    finally:
-        gc.collect()  # each parsed style sheet is a knot of objects: those of a few mailings would wait together, 7 MB
     if batches is not None:
         log.info("mailing %d is frozen in %d batches", mailing_id, batches)
     return batches

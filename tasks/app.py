@@ -19,7 +19,7 @@ from tasks.queues import HOUSEKEEPING
 log = logging.getLogger(__name__)
 
 REST = 1.0
-"""Seconds that a process rests after a failure: one whose disk is full must not eat the hints that others could use."""
+"""Seconds that a process rests after trouble: one whose disk is full must not eat the hints that others could use."""
 
 
 class Hint(Task[Any, Any]):
@@ -28,9 +28,10 @@ class Hint(Task[Any, Any]):
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         try:
             self.run(*args, **kwargs)
-        except Exception:
+        except Exception as error:
             log.exception("the task %s failed", self.name)
-            time.sleep(REST)
+            if trouble.in_words(error) is not None:
+                time.sleep(REST)
         else:
             trouble.over(log)
 

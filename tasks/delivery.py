@@ -1,11 +1,13 @@
 """Hints that a batch may be sent."""
 
 from collections.abc import Iterable
+from time import monotonic
 
 from kombu import Connection
 from redis import Redis
 from sqlalchemy import ColumnElement, select
 
+from config import trouble
 from config.database import reading
 from mailer.ledger.models import Batch
 from mailer.models import Mailing, MailingState
@@ -13,12 +15,28 @@ from mailer.sending import send_batch
 from tasks.app import app
 from tasks.queues import BULK, URGENT
 
+FIRST_WAIT, LONGEST_WAIT = 4.0, 300.0
+"""Seconds for which a process leaves a batch alone that failed by a defect of ours: the first time, and at most."""
+_failed: dict[tuple[int, int], tuple[float, float]] = {}
+"""Such batches: until when, and for how long the next time. Else those of one mailing would keep all others waiting."""
+
 
 @app.task(name="deliver")
 def deliver(mailing_id: int, number: int) -> None:
     """Send one batch; what a turn left of it is hinted at again, behind the others."""
-    if send_batch(mailing_id, number):
-        hint([(mailing_id, number)])
+    batch = mailing_id, number
+    until, wait = _failed.get(batch, (0.0, FIRST_WAIT))
+    if monotonic() < until:
+        return
+    try:
+        left = send_batch(*batch)
+    except Exception as error:
+        if trouble.in_words(error) is None:
+            _failed[batch] = monotonic() + wait, min(2 * wait, LONGEST_WAIT)
+        raise
+    _failed.pop(batch, None)
+    if left:
+        hint([batch])
 
 
 def hint(batches: Iterable[tuple[int, int]]) -> int:

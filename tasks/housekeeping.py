@@ -1,12 +1,12 @@
 """What is done every few seconds, by whoever comes first: the database says what is due, however old."""
 
+import gc
 import logging
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from config import trouble
 from config.database import database_time, in_seconds, reading, transaction
 from mailer import control
 from mailer.ledger import deferrals, recovery, witness
@@ -50,9 +50,9 @@ def do_what_is_due() -> None:
         try:
             if freeze(mailing_id):
                 hint_mailing(mailing_id)
-        except Exception as error:  # whatever is wrong with one mailing must not keep the others waiting
-            if trouble.not_lately(f"mailing {mailing_id}: {error}"):
-                log.exception("mailing %d cannot be frozen", mailing_id)
+        except Exception:  # whatever is wrong with one mailing must not keep the others waiting
+            log.exception("mailing %d cannot be frozen", mailing_id)
+        gc.collect()  # each parsed style sheet is a knot of objects: those of a few mailings would wait together, 7 MB
     recovered = recovery.recover_host() + recovery.expire_claims()
     made = deferrals.regroup_due()
     settle_cancelled()

@@ -103,18 +103,20 @@ class Server:
 
 
 @contextmanager
-def postgres_server() -> Iterator[Server]:
-    """A PostgreSQL server; its URL is without a database name."""
+def postgres_server(log: Path | None = None) -> Iterator[Server]:
+    """A PostgreSQL server; its URL is without a database name. Its write-ahead log lies in the folder `log` if given."""
     programs = postgres_programs()
     user = {"user": "nobody"} if os.geteuid() == 0 else {}  # PostgreSQL refuses to run as root
     with _folder("postgres") as folder:
-        if user:
-            shutil.chown(folder, "nobody")
+        for own in filter(None, (folder, log)):
+            if user:
+                shutil.chown(own, "nobody")
+        place = ["-X", log, "--wal-segsize=1"] if log else []
         environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
         quiet: dict[str, Any] = {"stderr": subprocess.DEVNULL, "cwd": folder, "env": environment, **user}
         data, port = folder / "data", free_port()
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "broadside", "-A", "trust", "-E", "UTF8"],
+            [programs / "initdb", "-D", data, "-U", "broadside", "-A", "trust", "-E", "UTF8", *place],
             check=True,
             stdout=subprocess.DEVNULL,
             **quiet,

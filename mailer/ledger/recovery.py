@@ -43,8 +43,7 @@ def recover_host() -> list[Recovered]:
             except Exception as error:  # whatever is wrong with one must not keep the others waiting
                 if trouble.in_words(error) is not None:
                     raise
-                if trouble.not_lately(f"recorder {path.name}"):
-                    log.exception("recorder %s cannot be settled", path.name)
+                log.exception("recorder %s cannot be settled", path.name)
             else:
                 recorder.close_file(path)
     return recovered

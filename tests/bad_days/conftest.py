@@ -29,13 +29,18 @@ def redis(environment: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serv
 def postgres(redis: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A PostgreSQL server that may be ended and started again, with an empty, migrated database."""
     with servers.postgres_server() as server:
-        admin = create_engine(f"{server.url}/postgres", poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(text("CREATE DATABASE press"))
-        set_up(monkeypatch, database_url=f"{server.url}/press")
-        upgrade()
+        use_database(server, monkeypatch)
         yield server
         forget()
+
+
+def use_database(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make an empty, migrated database there, and use it."""
+    admin = create_engine(f"{server.url}/postgres", poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("CREATE DATABASE press"))
+    set_up(monkeypatch, database_url=f"{server.url}/press")
+    upgrade()
 
 
 @pytest.fixture

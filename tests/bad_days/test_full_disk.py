@@ -6,10 +6,12 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from config.database import transaction
 from config.migrate import upgrade
@@ -17,7 +19,8 @@ from mailer.freeze import freeze
 from mailer.ledger import recorder
 from mailer.sending import send_batch
 from subscribers.lists import create_list
-from tests.bad_days.conftest import fill
+from tests import servers
+from tests.bad_days.conftest import fill, use_database
 from tests.cli.speaking import broadside, program
 from tests.conftest import forget
 from tests.press import mailing_state, open_office, send_mailing, set_up, states, work, write_folder
@@ -106,6 +109,56 @@ def test_postgresql_has_no_room_left(
     said = broadside(*import_, "--json")
     assert said.json["created"] + said.json["unchanged"] == 20_000
     forget()
+
+
+def test_postgresql_has_no_room_for_its_log(
+    redis: Server, small_disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends then, each time that it is started again, until there is room."""
+    disk, log = small_disk(48), tmp_path / "log"
+    wal = disk / "wal"
+    wal.mkdir()
+    with servers.postgres_server(wal) as server, Receiver(delay=0.01) as receiver:
+        use_database(server, monkeypatch)
+        open_office(PEOPLE)
+        set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        with Workers(2, log=log):
+            wait_until(lambda: len(receiver.messages) >= PEOPLE // 4)
+            ballast = fill(disk)
+            with pytest.raises(OperationalError):
+                write_log(server)
+            wait_until(lambda: "cannot be used" in log.read_text())
+            time.sleep(3)
+            said = broadside("list", "create", "x", "--title", "X", status=1)
+            assert "cannot be used" in said.err
+            assert said.err.count("\n") == 1
+            assert len(receiver.messages) < PEOPLE
+            ballast.unlink()
+
+            def finished() -> bool:
+                server.start()
+                with suppress(OperationalError):  # it reads its log first
+                    return mailing_state(mailing_id) == "finished"
+                return False
+
+            wait_until(finished)
+        assert Counter(message.rcpt for message in receiver.messages) == Counter(
+            f"reader{number}@example.org" for number in range(1, PEOPLE + 1)
+        )
+        assert states(mailing_id) == {"sent": PEOPLE}
+        forget()
+    told = log.read_text()
+    assert "Traceback" not in told, told
+    assert told.count("\n") < 40, told
+
+
+def write_log(server: Server) -> None:
+    """Write to the database's log until it has no room left."""
+    engine = create_engine(f"{server.url}/postgres", poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for _ in range(1000):
+            connection.execute(text("SELECT pg_logical_emit_message(true, 'full', repeat('x', 100000))"))
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, small_disk: Disk) -> None:

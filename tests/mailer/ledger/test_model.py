@@ -7,9 +7,10 @@ listed as uncertain, and every change of state is one that the table allows; at 
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ from mailer.ledger.reconcile import reconcile
 from mailer.ledger.states import TRANSITIONS, State
 from mailer.ledger.witness import LedgerWentBackError
 from mailer.models import Mailing, MailingState
+from mailer.sending import Turn
 from tests.press import open_office, send_mailing, set_up, write_folder
 
 PEOPLE = 5
@@ -61,11 +63,15 @@ class Worker:
     """A claim in hand, and the messages whose end was sent and not answered."""
 
     host: str
-    claim: Claim
+    turn: Turn
     begun: int = 0
     in_flight: set[int] = field(default_factory=set)
     stale: bool = False
     """The database may have forgotten this claim."""
+
+    @property
+    def claim(self) -> Claim:
+        return self.turn.claim
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +140,10 @@ class Ledger(RuleBasedStateMachine):
         with reading() as session:
             return list(session.scalars(select(Batch.number).where(Batch.state == "open").order_by(Batch.number)))
 
+    def batch_states(self) -> list[str]:
+        with reading() as session:
+            return list(session.scalars(select(Batch.state)))
+
     # Workers
 
     @precondition(lambda self: self.now == "sending" and self.open)
@@ -173,7 +183,7 @@ class Ledger(RuleBasedStateMachine):
         claim = claim_batch(self.mailing_id, number)
         if claim is not None:
             claim.recorder.relay(1)
-            self.workers[worker] = Worker(host, claim)
+            self.workers[worker] = Worker(host, Turn(claim, settings().relays[0], urgent=False))
 
     @precondition(lambda self: self.now == "sending" and self.open)
     @rule(place=PLACES, host=st.sampled_from(HOSTS), codes=st.lists(CODES, min_size=1, max_size=BATCH))
@@ -200,9 +210,7 @@ class Ledger(RuleBasedStateMachine):
         if one is None or one.begun == len(one.claim.due):
             return
         slot = one.begun
-        one.claim.recorder.end_sent(slot)
-        if not one.claim.lease.may_begin():
-            one.claim.recorder.end_withdrawn(slot)
+        if not one.turn.end_sent(slot):
             return
         one.begun += 1
         self.ended.add(one.claim.due[slot].seq)
@@ -222,7 +230,7 @@ class Ledger(RuleBasedStateMachine):
         if code == 250:
             self.accept(seq)
         if heard:
-            one.claim.recorder.replied(slot, code, "said the server")
+            one.turn.replied(slot, code, "said the server")
 
     def accept(self, seq: int) -> None:
         if self.accepted[seq]:
@@ -275,6 +283,22 @@ class Ledger(RuleBasedStateMachine):
                     .where(Batch.number == one.claim.batch, Batch.claim == one.claim.number, Batch.state == "claimed")
                     .values(lease_until=LONG_AGO)
                 )
+
+    @precondition(lambda self: len(self.workers) == 1 and self.now == "sending" and not self.behind)
+    @rule(finder=st.sampled_from(HOSTS), taker=st.sampled_from(HOSTS))
+    def be_overtaken(self, finder: str, taker: str) -> None:
+        """A worker oversleeps, its claim is ended and another has its messages when it wakes up."""
+        ((sleeper, one),) = self.workers.items()
+        self.oversleep(sleeper)
+        self.expire(finder)
+        self.time_passes()  # what another host called uncertain is sent again where that is wanted
+        with reading() as session:
+            theirs = select(Delivery.batch).where(
+                Delivery.seq.in_([due.seq for due in one.claim.due]), Delivery.state == State.queued
+            )
+            batch = session.scalar(select(Batch.number).where(Batch.state == "open", Batch.number.in_(theirs)))
+        if batch is not None:
+            self.claim(1 - sleeper, self.open_batches().index(batch), taker, "")
 
     @precondition(lambda self: self.workers)
     @rule(worker=WORKERS)
@@ -515,7 +539,9 @@ class Ledger(RuleBasedStateMachine):
             self.work_through(hosts[0])
 
 
-def test_the_ledger_is_true_in_every_order(database: str, tmp_path: Path) -> None:
+@pytest.fixture
+def one_mailing(database: str, tmp_path: Path) -> Iterator[type[Ledger]]:
+    """The model of a mailing that was frozen just now."""
     open_office(PEOPLE)
     mailing = send_mailing(write_folder(tmp_path / "value-gap"))
     freeze(mailing)
@@ -528,16 +554,88 @@ def test_the_ledger_is_true_in_every_order(database: str, tmp_path: Path) -> Non
         deliveries, batches = first
 
     kept = os.environ["BROADSIDE_STATE_DIR"]
-    examples = int(os.environ.get("MODEL_EXAMPLES", "0")) or (60 if database.startswith("sqlite") else 20)
-    try:
-        run_state_machine_as_test(
-            OneMailing,
-            settings=budget(
-                max_examples=examples,
-                stateful_step_count=50,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-    finally:
-        os.environ["BROADSIDE_STATE_DIR"] = kept
+    yield OneMailing
+    os.environ["BROADSIDE_STATE_DIR"] = kept
+
+
+@pytest.mark.parametrize(
+    ("finder", "taker", "on_uncertain"),
+    [("north", "north", "leave"), ("north", "south", "leave"), ("south", "south", "resend")],
+    ids=["on one host", "taken by another host", "found and taken by another host"],
+)
+def test_one_who_was_overtaken_changes_nothing(
+    one_mailing: type[Ledger], finder: str, taker: str, on_uncertain: str
+) -> None:
+    """Each order in which two workers can go on that both think the batch is theirs: not left to chance."""
+    for takers in combinations(range(6), 2):
+        model = one_mailing()
+        model.begin_anew(on_uncertain)
+        model.claim(0, 0, "north", "")
+        model.send_end(0, lost=False)
+        model.reply(0, 250, heard=True)
+        model.send_end(0, lost=False)
+        model.be_overtaken(finder, taker)
+        assert set(model.workers) == {0, 1}
+        steps = {0: iter(("send_end", "reply", "reply", "end_turn")), 1: iter(("send", "end_turn"))}
+        for moment in range(6):
+            worker = int(moment in takers)
+            match next(steps[worker]):
+                case "send_end":
+                    model.send_end(worker, lost=False)
+                case "send":
+                    model.send_end(worker, lost=False)
+                    model.reply(worker, 250, heard=True)
+                case "reply":
+                    model.reply(worker, 250, heard=True)
+                case "end_turn":
+                    model.end_turn(worker, "")
+            model.counts_equal_rows_and_states_move_as_allowed()
+        model.teardown()
+
+
+def test_a_claim_that_holds_is_left_alone(one_mailing: type[Ledger]) -> None:
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    for host in HOSTS:
+        model.expire(host)
+        model.recover(host)
+        model.counts_equal_rows_and_states_move_as_allowed()
+        assert "claimed" in model.batch_states()
+    model.reply(0, 250, heard=True)
+    model.teardown()
+
+
+@pytest.mark.parametrize("rescue", ["by itself", "when it returns", "when it was rebooted"])
+def test_who_dies_at_any_point_is_understood(one_mailing: type[Ledger], rescue: str) -> None:
+    """Its own host reads its recorder; or the host is gone, and comes back with a recorder that is whole or not."""
+    for steps in ((), ("lost",), ("sent",), ("sent", "unheard"), ("sent", "heard")):
+        model = one_mailing()
+        model.begin_anew("leave")
+        model.claim(0, 0, "north", "")
+        for step in steps:
+            if step in ("sent", "lost"):
+                model.send_end(0, lost=step == "lost")
+            else:
+                model.reply(0, 250, heard=step == "heard")
+        if rescue == "by itself":
+            model.crash(0)
+        else:
+            model.host_goes("north")
+            model.expire("south")
+            model.counts_equal_rows_and_states_move_as_allowed()
+            model.host_returns(rebooted=rescue == "when it was rebooted")
+        model.recover("north")
+        model.counts_equal_rows_and_states_move_as_allowed()
+        model.teardown()
+
+
+def test_the_ledger_is_true_in_every_order(one_mailing: type[Ledger], database: str) -> None:
+    examples = int(os.environ.get("MODEL_EXAMPLES", "0")) or (40 if database.startswith("sqlite") else 12)
+    run_state_machine_as_test(
+        one_mailing,
+        settings=budget(
+            max_examples=examples, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
