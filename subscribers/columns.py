@@ -73,7 +73,8 @@ class Columns:
             if one.becomes.startswith(ATTRIBUTE):
                 self._attributes.append((one.place, one.becomes.removeprefix(ATTRIBUTE)))
         statuses = [(one.place, one.column, one.status) for one in self.meanings if one.status]
-        self.statuses = Statuses(statuses, decided or {}, everybody, file)
+        watched = [(one.place, one.column) for one in self.meanings if one.watched]
+        self.statuses = Statuses(statuses, decided or {}, everybody, file, watched)
 
     def address(self, cells: Sequence[str]) -> Address:
         """The address of a row. Raises Refused."""

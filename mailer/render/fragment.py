@@ -1,6 +1,7 @@
 """The body as a tree: lists joined over their statements, pictures named by their Content-ID, links looked at."""
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from urllib.parse import unquote, urlsplit
 
 import lxml.html
@@ -13,6 +14,8 @@ from mailer.render.lists import join_lists
 from mailer.render.tokens import Tokens, Written
 
 LINKS = {"http", "https", "mailto", "tel"}
+ACROSS = 30
+"""Characters that stand side by side on the narrowest telephone."""
 
 
 class Fragment:
@@ -33,7 +36,7 @@ class Fragment:
                 if element.tag == "img":
                     self._picture(element)
                 elif element.tag == "table":
-                    element.set("class", "data")
+                    element.set("class", "data wide" if _is_wide(element) else "data")
                 elif element.get("href") is not None:
                     self._link(element.get("href", ""))
         found.raise_first()
@@ -114,3 +117,12 @@ def _others(element: HtmlElement) -> bool:
 def _inside(tree: HtmlElement) -> str:
     outer: str = lxml.html.tostring(tree, encoding="unicode", with_tail=False)
     return outer[outer.index(">") + 1 : outer.rindex("</")]
+
+
+def _is_wide(table: HtmlElement) -> bool:
+    """Whether the longest words of the columns have no room side by side, so that they have to break."""
+    rows = [
+        [max(map(len, str(cell.text_content()).split()), default=0) for cell in row.iter("th", "td")]
+        for row in table.iter("tr")
+    ]
+    return sum(map(max, zip_longest(*rows, fillvalue=0))) > ACROSS

@@ -14,7 +14,7 @@ from pyphen import Pyphen, language_fallback
 SHY = "\N{SOFT HYPHEN}"
 LONG = 18
 """Letters that may be more than a telephone's line in a headline has."""
-LONG_IN_CELL = 7
+LONG_IN_CELL = 12
 """Letters that may be more than a column of a table has."""
 AT_LEAST = 3
 """Letters on either side."""

@@ -7,7 +7,7 @@ from config.errors import Refused, Unknown
 from subscribers import fields
 from subscribers.fields import ATTRIBUTE, FIELDS
 from subscribers.sources.statuses import KINDS
-from subscribers.sources.table import Tool, known, squeezed, status_kind
+from subscribers.sources.table import Tool, about_another_channel, known, squeezed, status_kind
 
 NAME = "name"
 """A whole name, which is taken apart."""
@@ -27,6 +27,8 @@ class Meaning:
     """The kind of status column that it is, or empty."""
     strict: bool = True
     """A value that the field cannot take is wrong; else it becomes an attribute of the column's name."""
+    watched: bool = False
+    """Nothing is known of its name, so a word in it that says somebody left is asked about."""
     rank: int = 0
     """Of several columns that become one thing, the lowest speaks first."""
 
@@ -94,7 +96,8 @@ def _meaning(place: int, name: str, mapping: Mapping[str, str], tool: Tool | Non
         return Meaning(place, name, becomes, strict=False, rank=rank + 1)
     kind = status_kind(name)
     kept = LEFT_OUT if kind and kind != "perhaps" else f"{ATTRIBUTE}{name}"
-    return Meaning(place, name, kept, status=kind or "", rank=1 if tool else 0)
+    watched = kind is None and word not in known().no_status and not about_another_channel(name)
+    return Meaning(place, name, kept, status=kind or "", watched=watched, rank=1 if tool else 0)
 
 
 def _mapped(place: int, name: str, target: str) -> Meaning:

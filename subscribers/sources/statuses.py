@@ -5,7 +5,8 @@ Kinds of status columns (`table.yaml` names the columns of each):
 - `subscribed`, `confirmed`: yes or a date is well, no is not;
 - `unsubscribed`, `objection`, `hard bounce`, `complaint`: yes or a date says so, no or nothing says nothing;
 - `why ...`: any text says so.
-A word that none of this covers is unknown, and nobody guesses: see `Statuses.check`.
+A word that none of this covers is unknown, and nobody guesses: see `Statuses.check`. Nor does anybody where a column
+of which nothing is known holds words that say somebody left.
 """
 
 import re
@@ -16,9 +17,13 @@ from pathlib import Path
 
 from config.errors import Refused
 from subscribers.models import Reason, Standing
-from subscribers.sources.table import known, squeezed, words_of
+from subscribers.sources.table import known, squeezed, status_kind, words_of
 
 KINDS = ("word", "perhaps", "subscribed", "confirmed", "unsubscribed", "objection", "hard bounce", "complaint")
+LEAVING = frozenset({"unsubscribed", "objection", "hard bounce", "complaint"})
+_LEFT = frozenset(status.replace(" ", "-") for status in LEAVING)
+LONGEST = 60
+"""Characters of a cell that may be such a word."""
 REMEMBERED = 10_000
 """Different cells of one column that are remembered; dates may be as many as rows."""
 SHOWN = 8
@@ -149,12 +154,22 @@ class Statuses:
     """All that a file says of who had left: its status columns by their places, and its name."""
 
     def __init__(
-        self, columns: Sequence[tuple[int, str, str]], decided: Mapping[str, str], everybody: Said | None, file: str
+        self,
+        columns: Sequence[tuple[int, str, str]],
+        decided: Mapping[str, str],
+        everybody: Said | None,
+        file: str,
+        watched: Sequence[tuple[int, str]] = (),
     ) -> None:
-        """`columns` are places, names and kinds; `decided` words and the keys of MEANINGS."""
+        """`columns` are places, names and kinds; `decided` words and the keys of MEANINGS.
+
+        `watched` are places and names of columns of which nothing is known.
+        """
         said = {squeezed(word): status for word, status in decided.items()}
         self.columns = [(place, StatusColumn(name, kind, said)) for place, name, kind in columns]
         self.everybody, self._file = everybody, file
+        self._watched = watched
+        self._left: dict[str, Counter[str]] = {}
 
     def said(self, cells: Sequence[str]) -> Said | None:
         """What a row says; None if nothing keeps its person from mail."""
@@ -168,15 +183,34 @@ class Statuses:
         """Look at a row before anything is written."""
         for place, column in self.columns:
             column.notice(cells[place] if place < len(cells) else "")
+        for place, name in self._watched:
+            if place < len(cells) and says_left(cells[place]) and status_of(self.said(cells)) not in _LEFT:
+                self._left.setdefault(name, Counter())[cells[place].strip()] += 1
 
     def check(self) -> None:
-        """Raises Refused, once all rows were noticed, where a column has words of which nobody knows what they mean."""
+        """Raises Refused, once all rows were noticed, where nobody knows what a column or its words mean."""
         self.columns = [
             (place, column) for place, column in self.columns if column.recognised or column.kind != "perhaps"
         ]
         wrong = [text for _, column in self.columns if (text := _unknown(column))]
+        wrong += [_asked(name, words) for name, words in self._left.items()]
         if wrong:
             raise Refused(f"{self._file}: {'; '.join(wrong)}")
+
+
+def says_left(cell: str) -> bool:
+    """Whether a cell says by itself, whatever its column, that somebody left: `Unsubscribed`, `Blocklisted`."""
+    status = known().words.get(squeezed(cell)) if cell and len(cell) <= LONGEST else None
+    return status in LEAVING and status_kind(cell) in LEAVING
+
+
+def _asked(column: str, words: Counter[str]) -> str:
+    shown = ", ".join(f"{word!r} ({rows:,})" for word, rows in words.most_common(SHOWN))
+    return (
+        f"the column {column!r} is not known as one that says who left, and has words that do (rows): {shown}. Say"
+        f" --map {_quoted(column)}=status if that is meant, or --map '{column}=attributes.{column}' if it is about"
+        " something else"
+    )
 
 
 def _unknown(column: StatusColumn) -> str:

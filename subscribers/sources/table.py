@@ -116,10 +116,15 @@ def status_kind(column: str) -> str | None:
         return table.status_columns[name]
     if name in table.no_status or name in table.fields:
         return None
-    words = f" {' '.join(words_of(column))} "
-    if any(f" {channel} " in words for channel in table.other_channels):
+    if about_another_channel(column):
         return None
     return next((kind for part, kind in table.looks_like if part in name), None)
+
+
+def about_another_channel(column: str) -> bool:
+    """Whether a name is of something else than mail: telephone, letters, counts."""
+    words = f" {' '.join(words_of(column))} "
+    return any(f" {channel} " in words for channel in known().other_channels)
 
 
 def _meanings(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

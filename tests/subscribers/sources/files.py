@@ -109,6 +109,27 @@ FILES = [
         {"br3@example.org": ("Luc", "Hervé", CONFIRMED), "br4@example.org": ("", "", OBJECTION)},
     ),
     File(
+        "brevo-channels.csv",  # other channels than mail say nothing of mail
+        "CONTACT ID;EMAIL;FIRSTNAME;LASTNAME;EMAIL_BLOCKLISTED;SMS_BLOCKLISTED;WHATSAPP_BLOCKLISTED\n"
+        "1;br5@example.org;Jo;Roe;No;Yes;Yes\n2;br6@example.org;Al;Poe;Yes;No;No\n",
+        "Brevo",
+        {"br5@example.org": ("Jo", "Roe", CONFIRMED), "br6@example.org": ("", "", OBJECTION)},
+    ),
+    File(
+        "brevo-api.csv",  # the names of its API, as programs write them that fetch contacts by it
+        "id,email,emailBlacklisted,smsBlacklisted,createdAt,modifiedAt,FIRSTNAME,LASTNAME\n"
+        "1,br7@example.org,false,true,2024-01-05,2024-01-05,Jo,Roe\n2,br8@example.org,true,false,2024-01-05,2024-01-05,Al,Poe\n",
+        "Brevo",
+        {"br7@example.org": ("Jo", "Roe", CONFIRMED), "br8@example.org": ("", "", OBJECTION)},
+    ),
+    File(
+        "brevo-campaigns.csv",
+        "CONTACT ID,EMAIL,FIRSTNAME,LASTNAME,SMS,EMAIL_CAMPAIGNS,SMS_CAMPAIGNS\n"
+        "1,br9@example.org,Jo,Roe,,Subscribed,Blocklisted\n2,br10@example.org,Al,Poe,,Blocklisted,Subscribed\n",
+        "Brevo",
+        {"br9@example.org": ("Jo", "Roe", CONFIRMED), "br10@example.org": ("", "", OBJECTION)},
+    ),
+    File(
         "subscribers.csv",
         "uuid,email,name,attributes,status,created_at,updated_at\n"
         'a-1,lm1@example.org,Jane M. Doe,"{""city"": ""Ghent""}",enabled,2024-01-05,2024-01-05\n'
@@ -170,6 +191,33 @@ FILES = [
             "cm1@example.org": ("Pia", "Tan", CONFIRMED),
             "cm2@example.org": ("", "", BOUNCED),
             "cm3@example.org": ("Ray", "Vos", UNSUBSCRIBED),
+        },
+    ),
+    File(
+        "campaign-monitor-api.csv",
+        "EmailAddress,Name,Date,ListJoinedDate,State,ReadsEmailWith,ConsentToTrack\n"
+        "cm4@example.org,Pia Tan,2024-01-05,2024-01-05,Active,Gmail,No\n"
+        "cm5@example.org,Quin Ure,2024-01-05,2024-01-05,Unsubscribed,,Unchanged\n"
+        "cm6@example.org,Ray Vos,2024-01-05,2024-01-05,Unconfirmed,,Yes\n",
+        "Campaign Monitor",
+        {
+            "cm4@example.org": ("Pia", "Tan", CONFIRMED),  # not to be tracked is not to have left
+            "cm5@example.org": ("Quin", "Ure", UNSUBSCRIBED),
+            "cm6@example.org": ("Ray", "Vos", PENDING),
+        },
+    ),
+    File(
+        "mailerlite-api.csv",
+        "id,email,status,source,sent,opens_count,clicks_count,open_rate,click_rate,ip_address,subscribed_at,unsubscribed_at,"
+        "created_at,updated_at,name,last_name\n"
+        "1,ml5@example.org,active,api,1,1,1,1,1,,2024-01-05 10:00:00,,2024-01-05,2024-01-05,Sol,Wu\n"
+        "2,ml6@example.org,unsubscribed,api,1,1,1,1,1,,2024-01-05,2024-02-05 10:00:00,2024-01-05,2024-01-05,Tim,Yam\n"
+        "3,ml7@example.org,bounced,api,1,0,0,0,0,,2024-01-05,,2024-01-05,2024-01-05,Uma,Zen\n",
+        "MailerLite",
+        {
+            "ml5@example.org": ("Sol", "Wu", CONFIRMED),
+            "ml6@example.org": ("Tim", "Yam", UNSUBSCRIBED),
+            "ml7@example.org": ("", "", BOUNCED),
         },
     ),
     File(
@@ -304,6 +352,20 @@ FILES = [
         "a press database",
         {"pr1@example.org": ("Tess", "Unger", CONFIRMED), "pr2@example.org": ("Uli", "Vale", UNSUBSCRIBED)},
         values={"pr1@example.org": {"country": "GB", "organisation": "The Gazette", "topics": ("Music", "Copyright")}},
+    ),
+    File(
+        "press-contacts.csv",
+        "Name,Title,Primary Outlet,Email,Phone,Location,Do Not Contact\n"
+        "Vic Wynn,Editor,Gazette,pr3@example.org,,London,\nWes Xiu,Editor,Radio,pr4@example.org,,,Yes\n",
+        "a press database",
+        {"pr3@example.org": ("Vic", "Wynn", CONFIRMED), "pr4@example.org": ("", "", OBJECTION)},
+        values={"pr3@example.org": {"organisation": "Gazette"}},
+    ),
+    File(
+        "email-suppression-list.csv",
+        "Email,Reason,Date\npr5@example.org,Unsubscribed,2024-01-05\npr6@example.org,Bounced,2024-01-05\n",
+        None,
+        {"pr5@example.org": ("", "", OBJECTION), "pr6@example.org": ("", "", OBJECTION)},
     ),
     File(
         "excel.csv",  # Excel in German: semicolons, Windows-1252, its own words for true and false

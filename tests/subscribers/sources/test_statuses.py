@@ -93,6 +93,49 @@ def test_columns_and_words(tmp_path: Path, column: str, cell: str, status: str) 
     assert status_of(file.columns.person(cells).said) == status
 
 
+def checked(tmp_path: Path, text: str, mapping: dict[str, str] | None = None) -> list[str]:
+    """How everybody in a file stands. Raises what the import would refuse it with."""
+    path = tmp_path / "people.csv"
+    path.write_text(text)
+    file = open_people(path, mapping=mapping or {})
+    rows = [cells for _, cells in file.table.rows()]
+    for cells in rows:
+        file.columns.statuses.notice(cells)
+    file.columns.statuses.check()
+    return [status_of(file.columns.person(cells).said) for cells in rows]
+
+
+@pytest.mark.parametrize(
+    "word", ["Blocklisted", "unsubscribed", "abgemeldet", "Désinscrit", "hard bounce", "Opted out"]
+)
+def test_a_word_of_leaving_in_a_column_that_nobody_knows_is_asked_about(tmp_path: Path, word: str) -> None:
+    text = f"email,Rubrik\na@example.org,\nb@example.org,{word}\n"
+    with pytest.raises(Refused, match=rf"the column 'Rubrik' is not known .*{word}' \(1\).*--map Rubrik=status"):
+        checked(tmp_path, text)
+    assert checked(tmp_path, text, {"Rubrik": "attributes.Rubrik"}) == ["confirmed", "confirmed"]
+    left = checked(tmp_path, text.replace("org,\n", "org,active\n"), {"Rubrik": "status"})
+    assert left[0] == "confirmed" and left[1] in {"objection", "unsubscribed", "hard-bounce"}
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("SMS campaigns", "Blocklisted"),
+        ("Employment", "permanent"),
+        ("Notes", "asked how to be unsubscribed in May"),
+        ("Town", "Held"),
+        ("Lead status", "unsubscribed"),
+    ],
+)
+def test_what_is_no_word_of_leaving(tmp_path: Path, column: str, cell: str) -> None:
+    assert checked(tmp_path, f"email,{column}\na@example.org,{cell}\n") == ["confirmed"]
+
+
+def test_who_is_known_to_have_left_may_have_a_reason(tmp_path: Path) -> None:
+    text = "email,status,why\na@example.org,unsubscribed,unsubscribed\nb@example.org,active,\n"
+    assert checked(tmp_path, text) == ["unsubscribed", "confirmed"]
+
+
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=12)
 
 
