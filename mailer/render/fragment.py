@@ -14,7 +14,7 @@ from mailer.render.lists import join_lists
 from mailer.render.tokens import Tokens, Written
 
 LINKS = {"http", "https", "mailto", "tel"}
-ACROSS = 30
+ACROSS = 34
 """Characters that stand side by side on the narrowest telephone."""
 
 
