@@ -115,6 +115,17 @@ def test_the_views_of_a_message(url: str, inbox: Inbox) -> None:
     assert whole.headers["content-disposition"].startswith('attachment; filename="message-1.eml"')
 
 
+def test_each_page_has_its_styles_and_its_icon(url: str, inbox: Inbox) -> None:
+    inbox.add([a_message()])
+    for path in ("/", "/messages/1", "/messages/1/text", "/messages/9"):
+        page = httpx.get(f"{url}{path}").text
+        found = re.findall(r'<link rel="(?:stylesheet|icon)" href="([^"]+)"', page)
+        assert len(found) == 3
+        for link in found:
+            answer = httpx.get(f"{url}{link}")
+            assert answer.status_code == 200 and answer.headers["content-type"].startswith(("text/css", "image/svg"))
+
+
 def test_a_message_without_html_opens_as_text(url: str, inbox: Inbox) -> None:
     inbox.add([b"Subject: plain\r\n\r\nonly text\r\n"])
     page = httpx.get(f"{url}/messages/1").text
