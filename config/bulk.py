@@ -148,7 +148,7 @@ def _written(session: Session, table: type[Base], name: str, values: Iterable[An
     """The values of a column as the database's driver takes them."""
     of = table.__table__.c[name].type
     if isinstance(of, JSON):
-        return map(_as_json, values)
+        return ("{}" if value == {} else _as_json(value) for value in values)
     dialect = session.get_bind().dialect
     process = of.dialect_impl(dialect).bind_processor(dialect)
     return map(cache(process), values) if process else values  # nearly all of them repeat

@@ -119,8 +119,8 @@ def _created(session: Session, rows: dict[str, dict[str, Any]], known: dict[str,
         ids = dict(zip(rows, bulk.new_ids(session, Subscriber, len(rows)), strict=True))
         try:
             with session.connection().begin_nested():
-                for key, row in rows.items():
-                    row["id"] = ids[key]
+                for (key, row), public_id in zip(rows.items(), _public_ids(len(rows)), strict=True):
+                    row.update(id=ids[key], public_id=public_id)
                 bulk.append_rows(session, Subscriber, list(rows.values()), created_at=datetime.now(UTC))
         except IntegrityError:
             overtaken = _known(session, list(rows))
@@ -145,7 +145,6 @@ def _suppressed_elsewhere(session: Session, known: Mapping[str, Row[Any]], purpo
 
 def _row(person: Person, hashed: str) -> dict[str, Any]:
     return {
-        "public_id": secrets.token_hex(10),
         "email": person.address.email,
         "email_key": person.address.key,
         "address_hash": hashed,
@@ -153,6 +152,12 @@ def _row(person: Person, hashed: str) -> dict[str, Any]:
         **person.values,
         "attributes": person.attributes,
     }
+
+
+def _public_ids(number: int) -> list[str]:
+    """As many of 20 random hex digits, for which the system is asked once."""
+    digits = secrets.token_hex(10 * number)
+    return [digits[at : at + 20] for at in range(0, len(digits), 20)]
 
 
 def _changed(row: Row[Any], person: Person) -> dict[str, Any] | None:
