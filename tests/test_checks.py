@@ -24,7 +24,7 @@ from mailer.findings import Report
 from mailer.folder import import_folder
 from mailer.house import import_house
 from mailer.models import Relay
-from mailer.render.compile import compile_with_usage
+from mailer.render.compile import compile_edition
 from mailer.render.kinds import TEMPLATES
 from subscribers.importing import import_file
 from subscribers.lists import create_list
@@ -148,7 +148,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the templates, which the check uses."""
     shutil.copytree(TEMPLATES, tmp_path / "templates")
-    monkeypatch.setitem(compile_with_usage.__kwdefaults__, "templates", tmp_path / "templates")
+    monkeypatch.setitem(compile_edition.__kwdefaults__, "templates", tmp_path / "templates")
     return tmp_path / "templates"
 
 
