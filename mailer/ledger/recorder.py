@@ -180,6 +180,12 @@ def read(path: Path) -> Evidence | None:
         return None
 
 
+def of_claim(state_dir: Path, claim: int) -> Evidence | None:
+    """What this host's recorder of a claim says, also one that was laid aside: a copy of the database may ask again."""
+    path = file_of(state_dir, claim)
+    return read(path) or read(path.parent / "done" / path.name)
+
+
 @contextmanager
 def held(path: Path) -> Iterator[bool]:
     """Hold a recorder that nobody holds: yields True, or False where its process lives."""

@@ -91,7 +91,7 @@ def _expire(session: Session, batch: Batch) -> None:
     state_dir = settings().state_dir
     evidence = None
     if batch.owner == recorder.host_id(state_dir):
-        evidence = recorder.read(recorder.file_of(state_dir, batch.claim))
+        evidence = recorder.of_claim(state_dir, batch.claim)
     if evidence is not None and evidence.boot_id == recorder.boot_id():
         # Its process is alive but late. It looks at its lease once more between marking an end and sending it, so
         # a message that is not marked now will not be sent.

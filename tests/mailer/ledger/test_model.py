@@ -140,6 +140,10 @@ class Ledger(RuleBasedStateMachine):
         with reading() as session:
             return list(session.scalars(select(Batch.number).where(Batch.state == "open").order_by(Batch.number)))
 
+    def batch_of(self, seq: int) -> int:
+        with reading() as session:
+            return int(session.scalars(select(Delivery.batch).where(Delivery.seq == seq)).one())
+
     # Workers
 
     @precondition(lambda self: self.now == "sending" and self.open)
@@ -451,6 +455,11 @@ class Ledger(RuleBasedStateMachine):
             witness.ask()
         except LedgerWentBackError:
             self.behind = True
+        else:
+            # A claim that the copy found in hand: its recorder may be laid aside, and nobody is told to ask all hosts.
+            with reading() as session:
+                in_hand = select(Batch.number).where(Batch.state == "claimed")
+                self.ended.update(session.scalars(select(Delivery.seq).where(Delivery.batch.in_(in_hand))))
 
     @precondition(lambda self: self.behind)
     @rule(host=st.sampled_from(HOSTS), give_up=st.sampled_from([False, False, True]))
@@ -625,6 +634,62 @@ def test_who_dies_at_any_point_is_understood(one_mailing: type[Ledger], rescue: 
         model.recover("north")
         model.counts_equal_rows_and_states_move_as_allowed()
         model.teardown()
+
+
+def test_late_evidence_is_of_its_own_claim_alone(one_mailing: type[Ledger]) -> None:
+    """A host that was refused a message comes back when another has sent the same and heard no answer."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.reply(0, 550, heard=True)
+    model.host_goes("north")
+    model.expire("south")
+    model.time_passes()
+    model.claim(1, model.open_batches().index(model.batch_of(1)), "south", "")
+    model.send_end(1, lost=False)
+    model.reply(1, 250, heard=False)
+    model.crash(1)
+    model.recover("south")
+    model.host_returns(rebooted=False)
+    model.recover("north")
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.uncertain
+    model.teardown()
+
+
+def test_a_database_that_went_back_is_reconciled_first(one_mailing: type[Ledger]) -> None:
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.copy_the_database()
+    model.take_a_turn(0, "north", [250] * BATCH)
+    model.claim(0, 0, "south", "")
+    model.send_end(0, lost=False)
+    model.put_the_copy_back()
+    for host in HOSTS:
+        model.claim(1, 0, host, "")
+    assert set(model.workers) == {0}
+    assert model.behind
+    model.reply(0, 250, heard=True)
+    model.teardown()
+
+
+def test_a_copy_that_knows_every_claim_finds_what_became_of_one(one_mailing: type[Ledger]) -> None:
+    """The counter shows nothing of its age, and the recorder was laid aside."""
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.reply(0, 250, heard=True)
+    model.copy_the_database()
+    model.end_turn(0, "")
+    model.put_the_copy_back()
+    assert not model.behind
+    model.leases_run_out()
+    model.expire("north")
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.sent
+    model.teardown()
 
 
 def test_the_ledger_is_true_in_every_order(one_mailing: type[Ledger], database: str) -> None:
