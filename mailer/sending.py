@@ -54,9 +54,12 @@ class Turn:
     """Deliveries whose message cannot be made; `broken` says why if it may be so for everybody."""
 
     def end_sent(self, key: int) -> bool:
-        """Mark a message as sent, then look at the lease once more: so a taker who sees no mark can trust it."""
+        """Mark a message as sent, then look once more whether it may be; if not, take the mark back.
+
+        At the lease, so that a taker who sees no mark can trust it; and whether the mailing is to be paused.
+        """
         self.claim.recorder.end_sent(key)
-        if self.claim.lease.may_begin():
+        if self.claim.lease.may_begin() and not self.broken:
             return True
         self.claim.recorder.end_withdrawn(key)
         return False
@@ -83,7 +86,7 @@ class Turn:
         except DBAPIError:
             # The lease runs on without the database, and says itself when it is over.
             log.warning("the lease cannot be renewed", exc_info=True)
-        return not self.stopped and self.claim.lease.may_begin()
+        return not (self.stopped or self.broken) and self.claim.lease.may_begin()
 
     def _wanted(self) -> bool:
         with reading() as session:

@@ -12,6 +12,8 @@ from tasks.app import app
 
 def work(name: str, queues: str, size: str) -> int:
     """Run a node with `size` processes until it is told to end; its exit status. `queues` have commas between."""
+    # It warns of each hint that a node which is ending puts back: nothing that anybody must know.
+    logging.getLogger("kombu.transport.virtual.base").setLevel(logging.ERROR)
     worker = app.Worker(
         hostname=f"{name}@",  # of this machine
         queues=queues,
