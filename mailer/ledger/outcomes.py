@@ -163,13 +163,13 @@ def write_known(
             )
         ).all()
         counts = dict(batch.counts)
-        again = [(row.seq, row.state) for row in rows if row.state != State.queued]
-        for _, state in again:
-            move(counts, state, State.queued)
+        again = {row.seq: row.state for row in rows if row.state != State.queued}
+        for state, times in Counter(again.values()).items():
+            move(counts, state, State.queued, times)
         batch.counts = counts
         session.execute(
             update(Delivery)
-            .where(Delivery.mailing_id == mailing_id, Delivery.seq.in_([seq for seq, _ in again]))
+            .where(Delivery.mailing_id == mailing_id, Delivery.seq.in_(again))
             .values(
                 state=State.queued,
                 retry_at=None,
