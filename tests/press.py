@@ -156,7 +156,7 @@ def sent_before(number: int, readers: int) -> None:
 
 def mailing_state(mailing_id: int) -> str:
     """The state as the database has it."""
-    with transaction() as session:
+    with reading() as session:
         return str(session.get_one(Mailing, mailing_id).state)
 
 

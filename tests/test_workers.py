@@ -10,7 +10,7 @@ from redis import Redis
 from config.settings import settings
 from tests.press import ledger, mailing_state, open_office, send_mailing, set_up, states, write_folder
 from tests.receiver import Receiver, RefuseEvery
-from tests.workers import Workers, wait_until
+from tests.workers import Workers, put_to_sleep, wait_until
 
 PEOPLE = 600
 
@@ -88,7 +88,7 @@ def test_a_worker_asleep_beyond_its_lease_sends_nothing_twice(tmp_path: Path, mo
         with Workers(1, 1) as office:
             wait_until(lambda: len(receiver.messages) >= PEOPLE // 4)
             sleeper = office.workers[0]
-            sleeper.signal(signal.SIGSTOP)
+            put_to_sleep(sleeper)
             before = len(receiver.messages)
             assert 0 < before < PEOPLE
             # The other one ends the sleeper's claim after its lease and grace, and sends the rest.

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from config.database import engine
 from tasks.processes import beat_command, die_with_parent
 
 
@@ -101,3 +103,25 @@ def wait_until(condition: Callable[[], bool], seconds: float = 240.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.1)
+
+
+def put_to_sleep(part: Part) -> None:
+    """Stop it where it does not hold SQLite's one lock for writing: with that, nobody writes until it wakes."""
+    while True:
+        part.signal(signal.SIGSTOP)
+        time.sleep(0.2)  # until all its threads stand still
+        if can_write():
+            return
+        part.signal(signal.SIGCONT)
+
+
+def can_write() -> bool:
+    """Whether a transaction may begin at once; PostgreSQL locks rows only, and may always."""
+    if engine().dialect.name != "sqlite":
+        return True
+    with contextlib.closing(sqlite3.connect(str(engine().url.database), timeout=5)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
