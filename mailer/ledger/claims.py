@@ -80,6 +80,7 @@ def claim_batch(mailing_id: int, number: int) -> Claim | None:
                 batch.lease_until = in_seconds(database_time(session), lease.seconds)
             else:
                 batch.state = "done"
+        recorder_of_claim.mark_made()
         witness.note(claim_number)
     except BaseException:
         # Whether a failed commit took place nobody knows. If it did, the claim stands until its lease ends, and

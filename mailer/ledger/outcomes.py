@@ -101,8 +101,8 @@ def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> 
         Delivery.claim == evidence.claim,
     )
     known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
-    # That nothing was sent proves something only of a claim that was made: one that chose a relay.
-    made = trustworthy and evidence.relay_id is not None
+    # That nothing was sent proves something only of a claim that was made.
+    made = trustworthy and evidence.made
     untouched = {entry.seq for entry in evidence.entries if made and entry.step is Step.not_begun}
     resolved = 0
     numbers = session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all()

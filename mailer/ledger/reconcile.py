@@ -51,7 +51,8 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
         read = set(_claims_read(session))
         for claim in sorted(set(files) - read):
             evidence = recorder.read(files[claim]) if known < claim <= highest else None
-            if evidence is not None:
+            # One whose commit may have failed tells nothing of its number: another host may have it since.
+            if evidence is not None and evidence.made:
                 resolved += _apply(session, evidence)
                 read.add(claim)
         missing = len(set(range(known + 1, highest + 1)) - read) + _in_hand(session)
@@ -84,7 +85,8 @@ def _claims_read(session: Session) -> list[int]:
 def _end_claims_in_hand(session: Session, files: dict[int, Path]) -> int:
     """Batches that were in hand when the backup was made: what became of them their recorders know."""
     resolved = 0
-    for batch in session.scalars(select(Batch).where(Batch.state == "claimed")).all():
+    here = recorder.host_id(settings().state_dir)
+    for batch in session.scalars(select(Batch).where(Batch.state == "claimed", Batch.owner == here)).all():
         evidence = recorder.read(files[batch.claim]) if batch.claim in files else None
         if evidence is not None:
             outcomes = _outcomes(evidence)

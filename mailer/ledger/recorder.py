@@ -1,8 +1,8 @@
 """The flight recorder: one file a claim, written at each step of each message, that survives `kill -9`.
 
 The database learns of a batch's outcomes in one commit at its end; until then they stand here, in a memory-mapped
-file that the kernel keeps when the process dies. Order: this file, the claim's commit, `end sent` before the send()
-that holds any of the final dot, the reply, the record's commit, `recorded`.
+file that the kernel keeps when the process dies. Order: this file, the claim's commit, `made`, `end sent` before the
+send() that holds any of the final dot, the reply, the record's commit, `recorded`.
 """
 
 import fcntl
@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-# magic, recorded, boot id, claim, mailing, batch, relay, number of slots
+# magic, stage, boot id, claim, mailing, batch, relay, number of slots
 HEADER = struct.Struct("<8s8s36sQQQQQ")
 MAGIC = b"bsrec01\n"
+MADE = b"made"
 RECORDED = b"recorded"
+STAGE = slice(8, 16)
 # step, length of the words, code, seq, words
 SLOT = struct.Struct("<BBHQ100s")
 HEADER_SIZE = 128
@@ -54,7 +56,8 @@ class Evidence:
     batch: int
     relay_id: int | None
     boot_id: str
-    recorded: bool
+    made: bool
+    """The claim's commit is known to have succeeded; if not, its number may be another host's claim."""
     entries: tuple[Entry, ...]
 
 
@@ -125,6 +128,10 @@ class Recorder:
             draft.unlink()
         self._seqs = tuple(seqs)
 
+    def mark_made(self) -> None:
+        """The claim's commit succeeded: its number is ours."""
+        self._map[STAGE] = MADE.ljust(8, b"\0")
+
     def relay(self, relay_id: int) -> None:
         """Note the relay that this batch goes through."""
         struct.pack_into("<Q", self._map, RELAY_OFFSET, relay_id)
@@ -150,7 +157,7 @@ class Recorder:
 
     def mark_recorded(self) -> None:
         """The record's commit succeeded: the file is kept for a day, but nothing is owed any more."""
-        self._map[8:16] = RECORDED
+        self._map[STAGE] = RECORDED
         close_file(self.path)
 
     def close(self) -> None:
@@ -160,16 +167,14 @@ class Recorder:
 
 
 def _parse(data: mmap.mmap | bytes) -> Evidence:
-    magic, recorded, boot, claim, mailing_id, batch, relay_id, number = HEADER.unpack_from(data, 0)
+    magic, stage, boot, claim, mailing_id, batch, relay_id, number = HEADER.unpack_from(data, 0)
     if magic != MAGIC:
         raise ValueError("not a flight recorder")
     entries = []
     for slot in range(number):
         step, length, code, seq, words = SLOT.unpack_from(data, _at(slot))
         entries.append(Entry(seq, Step(step), code, words[:length].decode(errors="replace")))
-    return Evidence(
-        claim, mailing_id, batch, relay_id or None, boot.rstrip(b"\0").decode(), recorded == RECORDED, tuple(entries)
-    )
+    return Evidence(claim, mailing_id, batch, relay_id or None, boot.rstrip(b"\0").decode(), any(stage), tuple(entries))
 
 
 def read(path: Path) -> Evidence | None:
@@ -213,6 +218,13 @@ def _is(file: int, path: Path) -> bool:
         return False
 
 
+def mark_made(path: Path) -> None:
+    """Note what a dead process could not, as the database knows of its claim."""
+    with path.open("r+b") as file:
+        file.seek(STAGE.start)
+        file.write(MADE)
+
+
 def close_file(path: Path) -> None:
     """Lay a recorder aside: nothing is owed any more."""
     with suppress(FileNotFoundError):
@@ -225,9 +237,12 @@ def open_files(state_dir: Path) -> list[Path]:
 
 
 def all_files(state_dir: Path) -> list[Path]:
-    """Every recorder that this host still has, recorded or not, oldest claim first."""
+    """Every recorder that this host still has, recorded or not, oldest claim first.
+
+    Of one number there may be two: a claim that was never made, laid aside, and behind it the one that was.
+    """
     done = (path for path in (folder(state_dir) / "done").iterdir() if not path.name.startswith("."))
-    return sorted([*open_files(state_dir), *done], key=lambda path: path.name)
+    return sorted([*done, *open_files(state_dir)], key=lambda path: path.name)
 
 
 def prune(state_dir: Path, before: float) -> int:

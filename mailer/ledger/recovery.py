@@ -39,6 +39,7 @@ def recover_host() -> list[Recovered]:
             try:
                 # One that cannot be read lost its pages when the power failed: its claim, if made, ends with its lease.
                 if evidence is not None and settle(evidence):
+                    recorder.mark_made(path)
                     recovered.append(Recovered(evidence.mailing_id, evidence.batch))
             except Exception as error:  # whatever is wrong with one must not keep the others waiting
                 if trouble.in_words(error) is not None:
