@@ -2,7 +2,7 @@
 
     python -m bench.parts --database postgresql
 
-Processor time of one process, the least of several batches of 500, as shares of their sum; what database and receiver
+Processor time of one process, the least of several batches of 1,000, as shares of their sum; what database and receiver
 do in their own processes is not in it.
 """
 
@@ -27,8 +27,8 @@ from mailer.smtp.fleet import Fleet
 from mailer.stamps import Stamps
 from tests.press import open_office, send_mailing, write_folder
 
-ROUNDS = 12
-SIZE = 500
+ROUNDS = 8
+SIZE = 1000
 DATE = "Sat, 21 Nov 2026 09:00:00 +0000"
 
 

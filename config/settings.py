@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     inbox_smtp_port: Annotated[int, Field(ge=1, le=65535)] = 2525
     host: str = "127.0.0.1"
     """The address that web and inbox listen on."""
-    batch_size: Annotated[int, Field(ge=1, le=5000)] = 500
+    batch_size: Annotated[int, Field(ge=1, le=5000)] = 1000
     """Deliveries in a batch."""
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     """SMTP connections a worker process keeps to its relay."""

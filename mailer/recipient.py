@@ -1,12 +1,11 @@
 """One person as a message sees them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """The fields that an author may use. Text is "" where nothing is known, a list field an empty tuple."""
 
     email: str
@@ -18,4 +17,4 @@ class Recipient:
     role: str = ""
     organisation: str = ""
     topics: tuple[str, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = MappingProxyType({})

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from config import trouble
+from config import garbage, trouble
 from config.database import reading, transaction
 from config.settings import RelayUrl, settings
 from mailer import control, rates, relays
@@ -94,6 +94,7 @@ class Turn:
             return state == MailingState.sending and (self.urgent or not control.waiting(session, urgent=True))
 
 
+@garbage.not_searched_for()
 def send_batch(mailing_id: int, number: int) -> bool:
     """Send one batch, as far as it comes in a turn. True if some of it is left and may be claimed again at once.
 

@@ -1,7 +1,7 @@
 """A mailing's message as somebody would get it, made for looking at: no ledger, and a way out that concerns nobody."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import formatdate, make_msgid
 
 from sqlalchemy import select
@@ -64,8 +64,8 @@ def specimens(
             edition = edition.model_copy(update={"subject": f"{prefix} {edition.subject}"})
         stamp = stamps.stamp(0, NOBODY, shown_list, name, formatdate(localtime=False))
         # One of its own each time: some mailboxes hide a message whose Message-ID they have had.
-        stamp = replace(stamp, message_id=make_msgid(domain=ascii_domain(list_domain(mailing))))
-        addressed = replace(reader, email=to) if to else reader
+        stamp = stamp._replace(message_id=make_msgid(domain=ascii_domain(list_domain(mailing))))
+        addressed = reader._replace(email=to) if to else reader
         content = MessagePlan(edition, _media(session, edition)).assemble(addressed, stamp)
         yield Specimen(name, stamp.return_path, content)
 

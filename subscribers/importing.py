@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TextIO, TypedDict
 
+from config import garbage
 from config.database import engine, reading, rehearsal, transaction
 from config.errors import Refused
 from subscribers.columns import Columns, Person
@@ -134,7 +135,7 @@ def import_people(
         for start in range(0, len(keys), CHUNK):
             yield {key: several[key] for key in keys[start : start + CHUNK]}
 
-    with closing(_Rejects(rejected_path(table.path), table, dry_run)) as rejects, _little_search_for_garbage():
+    with closing(_Rejects(rejected_path(table.path), table, dry_run)) as rejects, garbage.not_searched_for():
         for found in _each_while_the_next_is_read(chunks(), write):
             for name, number in found.items():
                 counts[name] += number  # type: ignore[literal-required]
@@ -161,23 +162,6 @@ def _each_while_the_next_is_read(
             under_way.append(pool.submit(write, chunk))
         for written in under_way:
             yield written.result()
-
-
-@contextmanager
-def _little_search_for_garbage() -> Iterator[None]:
-    """Rows make no circles of references: looking for some among them all the while takes a quarter of the time.
-
-    What is there before is left alone, and what a chunk left behind is collected chunk by chunk.
-    """
-    before = gc.isenabled()
-    gc.disable()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if before:
-            gc.enable()
 
 
 def _check(list_name: str, source: str) -> None:

@@ -199,7 +199,7 @@ def test_the_numbers_are_the_programs() -> None:
     assert {kind for kind in kinds if deadlines[kind] == 4} == {"op-ed", "press-release"}
     assert set(deadlines.values()) == {4, 48}
     assert says("4 hours for an op-ed or a press release, 48 for the other kinds")
-    assert says("BROADSIDE_BATCH_SIZE` | `500`")
+    assert says("BROADSIDE_BATCH_SIZE` | `1000`")
 
 
 def test_decisions_are_numbered_listed_and_complete() -> None:

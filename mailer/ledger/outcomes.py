@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -25,8 +24,7 @@ RECORDER_LOST_WAIT = 3600.0
 """Seconds until an uncertain delivery is sent again though its owner's recorder was not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a batch's end says of one delivery. `reason` is what we know beyond the server's reply."""
 
     seq: int
@@ -225,9 +223,10 @@ def _write(
         return
     stored = State.queued if from_state is State.claimed else from_state
     # What is alike in all rows, mostly everything but the reply, travels once.
-    columns = zip(rows[0], zip(*(row.values() for row in rows), strict=True), strict=True)
-    same = {name: values[0] for name, values in columns if name != "seq" and values.count(values[0]) == len(values)}
-    varied = [{name: value for name, value in row.items() if name not in same} for row in rows]
+    columns = dict(zip(rows[0], zip(*(row.values() for row in rows), strict=True), strict=True))
+    same = {name: values[0] for name, values in columns.items() if name != "seq" and len(set(values)) == 1}
+    differing = [name for name in columns if name not in same]
+    varied = [dict(zip(differing, values, strict=True)) for values in zip(*map(columns.get, differing), strict=True)]
     # The run of the key as well: before its first statistics PostgreSQL would read the whole mailing.
     run = Delivery.seq.between(batch.first_seq, batch.last_seq)
     theirs = Delivery.mailing_id == batch.mailing_id, run, Delivery.state == stored
@@ -258,7 +257,7 @@ def _past_deadline(outcome: Outcome, mailing: Mailing, since: datetime | None, n
     if now < since + timedelta(hours=mailing.deadline_hours):
         return outcome
     reason = f"given up after {mailing.deadline_hours:g} hours: {outcome.reason or 'still refused for now'}"
-    return replace(outcome, state=State.failed, reason=reason)
+    return outcome._replace(state=State.failed, reason=reason)
 
 
 def _retry_at(outcome: Outcome, mailing: Mailing, attempts: int, now: datetime, recorder_read: bool) -> datetime | None:

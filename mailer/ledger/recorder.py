@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 # magic, stage, boot id, claim, mailing, batch, relay, number of slots
 HEADER = struct.Struct("<8s8s36sQQQQQ")
@@ -37,8 +38,7 @@ class Step(IntEnum):
     replied = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the recorder knows of one delivery; `code` and `words` are of the server's reply."""
 
     seq: int

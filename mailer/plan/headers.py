@@ -7,7 +7,7 @@ Errors never repeat the value, which may be personal.
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
@@ -115,8 +115,11 @@ def urls(name: str, *addresses: str) -> str:
     return f"{name}: {f',{FOLD}'.join([f'<{_ascii_url(address)}>' for address in addresses])}\r\n"
 
 
-def _field(name: str, words: Iterable[str]) -> str:
+def _field(name: str, words: Sequence[str]) -> str:
     """The words with a space between them, folded where a line would grow too long."""
+    line = f"{name}: {' '.join(words)}"
+    if len(line) <= _LINE and line.isascii():  # as nearly all
+        return f"{line}\r\n"
     out = [name, ":"]
     column = len(name) + 1
     for number, word in enumerate(words):
@@ -130,7 +133,7 @@ def _field(name: str, words: Iterable[str]) -> str:
     return "".join(out)
 
 
-def _phrase(value: str, column: int, *, quoted: bool = True) -> Iterable[str]:
+def _phrase(value: str, column: int, *, quoted: bool = True) -> Sequence[str]:
     """A display name in words (RFC 5322, section 3.2.5): atoms, one quoted string if that is wanted, or encoded words.
 
     A quoted string here never holds a quoted pair: readers disagree about what it means there.

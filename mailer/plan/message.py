@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from config.errors import BroadsideError
 from mailer.plan import headers
@@ -27,8 +26,7 @@ class RenderError(BroadsideError):
         self.part = part
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What a delivery adds to an edition and its recipient. URLs stand without angle brackets."""
 
     message_id: str

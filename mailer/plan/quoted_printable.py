@@ -7,6 +7,7 @@ nor does "From ", which mailbox files would mangle.
 """
 
 import re
+from binascii import b2a_qp
 
 _LONGEST = 75
 """Characters on a line, less the `=` of a soft break."""
@@ -16,8 +17,6 @@ _SPECIAL = re.compile(rb"[^\t -<>-~]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Most personal values are short and plain: one look, no loop.
 _plain = re.compile(rf"(?!\.|From )[\t -<>-~]{{1,{_LONGEST}}}").fullmatch
-# In a text part they stand between direction isolates, 18 octets of =XX: the same, from 5 us to 1.
-_isolated = re.compile(rf"\u2068([\t -<>-~]{{1,{_LONGEST - 18}}})\u2069").fullmatch
 
 
 def well_formed(text: str) -> str:
@@ -32,15 +31,17 @@ def encode(text: str) -> bytes:
     """
     if _plain(text):
         return text.encode("ascii") + _SOFT
-    isolated = _isolated(text)
-    if isolated:
-        return b"=E2=81=A8%b=E2=81=A9=\r\n" % isolated[1].encode("ascii")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         data = text.encode()
     except UnicodeEncodeError:
         data = well_formed(text).encode()
+    if 0 < len(data) <= _LONGEST and b"\n" not in data:
+        # The library's, where there is nothing to fold: for a name with accents from 2 us to half of one.
+        octets = b2a_qp(data, istext=False)
+        if len(octets) <= _LONGEST and not octets.startswith((b".", b"From ")):
+            return octets + _SOFT
     *lines, rest = data.split(b"\n")
     out: list[bytes] = []
     for line in lines:

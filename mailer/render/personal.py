@@ -105,7 +105,7 @@ def environment(language: str) -> PersonalEnvironment:
 
 def context(recipient: Recipient, *, unsubscribe_url: str, list_title: str) -> dict[str, Any]:
     """What sources are rendered with: one person's fields, and the budget of one message."""
-    variables: dict[str, Any] = {name: values.tidy(getattr(recipient, name)) for name in (*TEXT_FIELDS, *LIST_FIELDS)}
+    variables: dict[str, Any] = dict(zip(Recipient._fields, map(values.tidy, recipient), strict=True))
     variables["attributes"] = Attributes(recipient.attributes)
     variables["unsubscribe_url"] = unsubscribe_url
     variables["list_title"] = values.tidy(list_title)

@@ -1,8 +1,8 @@
 """A message's envelope and the commands that announce it (RFC 5321, 3.3; RFC 1870; RFC 6531)."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import idna
 
@@ -11,8 +11,7 @@ from mailer.smtp.connection import Extensions
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One message to one recipient."""
 
     key: int

@@ -1,6 +1,5 @@
 """Editions for these tests, written in the recipient's level of Jinja by hand."""
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -100,4 +99,4 @@ def media_ref(data: bytes, content_type: str, filename: str, cid: str = "") -> M
 
 
 def stamp(**changes: str) -> Stamp:
-    return replace(STAMP, **changes)
+    return STAMP._replace(**changes)

@@ -1,7 +1,6 @@
 """The plan against the oracle, and what every message must be on the wire."""
 
 import re
-from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -83,9 +82,9 @@ def parsed(message: bytes) -> EmailMessage:
     [
         ZOE,
         Recipient(email="nobody@label.example"),
-        replace(ZOE, first_name="Zoë\r\nBcc: all@example.org\r\n\r\nHello", last_name="{{ config }}"),
-        replace(ZOE, first_name="אבגדהוזחטיכלמנסעפצקרשת" * 3, role="member", topics=()),
-        replace(ZOE, email="zoë@bücher.example", last_name='"Quoted" \\ <x@example.org>'),
+        ZOE._replace(first_name="Zoë\r\nBcc: all@example.org\r\n\r\nHello", last_name="{{ config }}"),
+        ZOE._replace(first_name="אבגדהוזחטיכלמנסעפצקרשת" * 3, role="member", topics=()),
+        ZOE._replace(email="zoë@bücher.example", last_name='"Quoted" \\ <x@example.org>'),
     ],
     ids=["Zoë", "nobody", "injection", "right to left", "SMTPUTF8"],
 )
@@ -158,8 +157,8 @@ def test_the_oracle_sees_every_change() -> None:
     changes += [
         (edition(pictures=PICTURES * 2, attachments=ATTACHMENTS[::-1]), ZOE, STAMP),
         (edition(pictures=PICTURES * 2, attachments=(media_ref(b"", "application/pdf", "annex.pdf"), ATTACHMENTS[1])), ZOE, STAMP),
-        (base, replace(ZOE, email="zoe@other.example"), STAMP),
-        (base, replace(ZOE, last_name="Muller"), STAMP),
+        (base, ZOE._replace(email="zoe@other.example"), STAMP),
+        (base, ZOE._replace(last_name="Muller"), STAMP),
         (edition(**PARTS["both"], language="fr"), ZOE, STAMP),
     ]  # fmt: skip
     changes += [
@@ -222,7 +221,7 @@ def test_a_name_with_a_line_break_makes_no_header() -> None:
     for field in ("first_name", "last_name"):
         message = parsed(
             MessagePlan(edition(), MEDIA).assemble(
-                replace(ZOE, **{field: "Zoë\r\nBcc: all@example.org\r\n\r\nHi"}), STAMP
+                ZOE._replace(**{field: "Zoë\r\nBcc: all@example.org\r\n\r\nHi"}), STAMP
             )
         )
         assert "Bcc" not in message
@@ -232,7 +231,7 @@ def test_a_name_with_a_line_break_makes_no_header() -> None:
 
 def test_a_recipients_braces_are_data() -> None:
     sly = "{{ 7 * 7 }}\x02 7 * 7 \x03{% if x %}"
-    message = MessagePlan(edition(), MEDIA).assemble(replace(ZOE, first_name=sly), STAMP)
+    message = MessagePlan(edition(), MEDIA).assemble(ZOE._replace(first_name=sly), STAMP)
     body = parsed(message).get_body(("plain",))
     assert body is not None
     assert "{{ 7 * 7 }}" in body.get_content() and "49" not in body.get_content()
@@ -243,7 +242,12 @@ def test_no_value_of_one_recipient_reaches_another() -> None:
     before = plan.assemble(ZOE, STAMP)
     plan.assemble(Recipient(email="secret@label.example", first_name="Secret", organisation="Secret"), STAMP)
     assert plan.assemble(ZOE, STAMP) == before
-    assert not any("Secret" in chunk for _, body in plan._bodies for chunk in body._encoded)
+    assert not any(
+        b"Secret" in chunk
+        for _, body in plan._bodies
+        for chunk in body._render.__code__.co_consts
+        if isinstance(chunk, bytes)
+    )
 
 
 def test_a_message_says_the_same_at_every_attempt_and_on_every_host() -> None:
@@ -267,14 +271,14 @@ def test_an_edition_that_fails_for_somebody_says_which_part_and_not_who(part: st
 
 def test_an_address_that_cannot_stand_in_a_header_fails_that_recipient() -> None:
     with pytest.raises(RenderError, match=r"^the header of the en edition .*: not an address$"):
-        MessagePlan(edition(), MEDIA).assemble(replace(ZOE, email="zoe@label.example>\r\nBcc: x@example.org"), STAMP)
+        MessagePlan(edition(), MEDIA).assemble(ZOE._replace(email="zoe@label.example>\r\nBcc: x@example.org"), STAMP)
 
 
 def test_an_empty_subject_fails() -> None:
     plan = MessagePlan(edition(subject=place("attributes.headline", "in_header")), MEDIA)
     with pytest.raises(RenderError, match="subject is empty"):
         plan.assemble(ZOE, STAMP)
-    plan.assemble(replace(ZOE, attributes={"headline": "News"}), STAMP)
+    plan.assemble(ZOE._replace(attributes={"headline": "News"}), STAMP)
 
 
 @pytest.mark.parametrize("field", ["message_id", "date", "feedback_id", "list_id", "list_help", "unsubscribe_url"])
@@ -288,9 +292,9 @@ def test_a_text_beyond_measure_fails_instead_of_filling_the_memory() -> None:
     item = "x" * (LARGEST // 100)
     source = block("for topic in topics | each") + item + block("endfor")
     plan = MessagePlan(edition(html=source), MEDIA)
-    plan.assemble(replace(ZOE, topics=("a",) * 99), STAMP)
+    plan.assemble(ZOE._replace(topics=("a",) * 95), STAMP)
     with pytest.raises(RenderError, match=r"HTML .*longer than 2,000,000"):
-        plan.assemble(replace(ZOE, topics=("a",) * 102), STAMP)
+        plan.assemble(ZOE._replace(topics=("a",) * 102), STAMP)
 
 
 def test_a_missing_file_is_refused_when_the_plan_is_made() -> None:

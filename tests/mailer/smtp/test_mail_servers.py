@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from email import message_from_bytes
 
 import pytest
@@ -76,9 +75,9 @@ def mailing(mark: str, count: int) -> list[Envelope]:
     envelopes = []
     for number in range(count):
         name = "nobody" if number % 10 == 9 else "zoë" if number % 25 == 0 else "reader"
-        person = replace(ZOE, email=f"{name}{number}@{DOMAIN}", first_name=f"Reader {number}\n.\r\n..", role="member")
+        person = ZOE._replace(email=f"{name}{number}@{DOMAIN}", first_name=f"Reader {number}\n.\r\n..", role="member")
         return_path = f"b-{number}@bounce.example.com"
-        stamp = replace(STAMP, message_id=f"<{mark}.{number}@lists.example.org>", return_path=return_path)
+        stamp = STAMP._replace(message_id=f"<{mark}.{number}@lists.example.org>", return_path=return_path)
         content = (full if number % 7 == 0 else plain).assemble(person, stamp)
         envelopes.append(Envelope(number, return_path, person.email, content))
     return envelopes
