@@ -28,6 +28,7 @@ from sqlalchemy import (
     literal,
     schema,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -89,6 +90,12 @@ def new_ids(session: Session, table: type[Base], number: int) -> Sequence[int]:
         return range(taken + 1, taken + 1 + number)
     next_id = schema.Sequence(f"{table.__tablename__}_id_seq").next_value()
     return session.scalars(select(next_id).select_from(func.generate_series(1, number))).all()
+
+
+def refresh_statistics(session: Session, *tables: type[Base]) -> None:
+    """Let PostgreSQL's planner look at these tables now: by itself it does so within minutes, and guesses till then."""
+    if not on_sqlite(session):
+        session.execute(text(f"ANALYZE {', '.join(table.__tablename__ for table in tables)}"))
 
 
 def append_rows(session: Session, table: type[Base], rows: Rows, **same: Any) -> None:

@@ -63,11 +63,11 @@ def _freeze(session: Session, mailing_id: int) -> int | None:
 
 
 def _choose_editions(session: Session, mailing: Mailing, written: list[str]) -> None:
-    """Which edition serves each set of languages and country in the audience: hundreds of rows, not a million."""
-    found = audience(session, mailing).subquery("audience")
-    rows = session.execute(
-        select(Subscriber.languages, Subscriber.country).join(found, found.c.subscriber_id == Subscriber.id).distinct()
-    )
+    """Which edition serves each set of languages and country: hundreds of rows, not a million.
+
+    Of all subscribers: to look at each costs a tenth of finding out first who is in the audience.
+    """
+    rows = session.execute(select(Subscriber.languages, Subscriber.country).distinct())
     chosen = [
         {"mailing_id": mailing.id, "languages": languages, "country": country, "language": language}
         for languages, country in rows

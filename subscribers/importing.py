@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TextIO, TypedDict
 
 from config import garbage
+from config.bulk import refresh_statistics
 from config.database import engine, reading, rehearsal, transaction
 from config.errors import Refused
 from subscribers.columns import Columns, Person
 from subscribers.leaving import record_left
 from subscribers.lists import find_list
-from subscribers.models import Basis
+from subscribers.models import Basis, Subscriber, Subscription
 from subscribers.reading import Table
 from subscribers.sources.opening import REASON, PeopleFile, open_people
 from subscribers.storing import store
@@ -140,6 +141,9 @@ def import_people(
             for name, number in found.items():
                 counts[name] += number  # type: ignore[literal-required]
             gc.collect()
+    if total >= CHUNK and not dry_run:
+        with transaction() as session:
+            refresh_statistics(session, Subscriber, Subscription)
     if progress:
         progress(total, total)
     return counts

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from config.bulk import refresh_statistics
 from config.database import engine, reading, transaction
 from config.keys import address_hash
 from mailer import control
@@ -17,6 +18,7 @@ from mailer.ledger.deferrals import regroup_due
 from mailer.ledger.models import Batch
 from mailer.models import Mailing, MailingState
 from mailer.sending import send_batch
+from subscribers.importing import CHUNK
 from subscribers.lists import create_list
 from subscribers.models import Basis, List, Organisation, Standing, Subscriber, Subscription
 from tasks.housekeeping import settle_cancelled
@@ -125,6 +127,8 @@ def open_office(count: int) -> None:
                 for name in (["members", "press"] if role == "journalist" else ["members"])
             ],
         )
+        if count >= CHUNK:  # as an import of so many would
+            refresh_statistics(session, Subscriber, Subscription)
 
 
 def send_mailing(folder: Path) -> int:
