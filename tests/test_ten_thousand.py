@@ -124,7 +124,7 @@ def _sent(mailing_id: int) -> Sent:
             .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
             .where(Delivery.mailing_id == mailing_id)
         )
-        fields = Recipient.__dataclass_fields__
+        fields = Recipient._fields
         return Sent(
             {row.id: CompiledEdition.model_validate(row.compiled) for row in rows},
             {row.language: row.id for row in rows},
