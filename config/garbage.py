@@ -3,20 +3,37 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
+
+EVERY = 5.0
+"""Seconds after which such a block is followed by a search of everything."""
+_searched = {"at": 0.0}
 
 
 @contextmanager
 def not_searched_for() -> Iterator[None]:
     """Rows and messages make no circles: a search for some all the while takes a tenth to a quarter of the time.
 
-    What is there before is left alone also by a gc.collect() within the block; at its end all is as it was.
+    Behind the block all is as it was; and now and then everything is searched, because what grew old in such blocks
+    Python by itself would hardly ever look at again.
     """
     before = gc.isenabled()
     gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+            if monotonic() - _searched["at"] > EVERY:
+                gc.collect()
+                _searched["at"] = monotonic()
+
+
+@contextmanager
+def left_alone() -> Iterator[None]:
+    """What is there before is not searched by a gc.collect() within the block."""
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
-        if before:
-            gc.enable()

@@ -136,7 +136,11 @@ def import_people(
         for start in range(0, len(keys), CHUNK):
             yield {key: several[key] for key in keys[start : start + CHUNK]}
 
-    with closing(_Rejects(rejected_path(table.path), table, dry_run)) as rejects, garbage.not_searched_for():
+    with (
+        closing(_Rejects(rejected_path(table.path), table, dry_run)) as rejects,
+        garbage.not_searched_for(),
+        garbage.left_alone(),
+    ):
         for found in _each_while_the_next_is_read(chunks(), write):
             for name, number in found.items():
                 counts[name] += number  # type: ignore[literal-required]

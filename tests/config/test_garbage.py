@@ -1,13 +1,22 @@
 """The collector is as it was after a block in which it was not to run."""
 
 import gc
+import weakref
 
 import pytest
 
 from config import garbage
 
 
+class Knot:
+    """A circle of references that outlives a young collection."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
 @garbage.not_searched_for()
+@garbage.left_alone()
 def fail() -> None:
     assert not gc.isenabled()
     assert gc.get_freeze_count()
@@ -25,3 +34,14 @@ def test_all_is_as_it_was_whatever_happens(enabled: bool) -> None:
         assert not gc.get_freeze_count()
     finally:
         gc.enable()
+
+
+def test_what_grew_old_in_such_blocks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "EVERY", 0.0)
+    knot = Knot()
+    gone = weakref.ref(knot)
+    gc.collect()  # it is old now
+    del knot
+    with garbage.not_searched_for():
+        assert gone() is not None
+    assert gone() is None
