@@ -95,26 +95,28 @@ def feedback_id(mailing_public_id: str, list_name: str, kind: str, sender_domain
 def _sealed(purpose: str, payload: bytes, signature: int) -> bytes:
     key = signing_key(purpose)
     body = _key_id(key) + payload
-    keyed = _keyed(key, signature).copy()
-    keyed.update(body)
-    return body + keyed.digest()
+    return body + _signature(key, body, signature)
 
 
 def _opened(purpose: str, sealed: bytes, signature: int) -> bytes | None:
     """The payload of what _sealed made, None for anything else."""
     key = signing_key(purpose)
     body, given = sealed[:-signature], sealed[-signature:]
-    keyed = _keyed(key, signature).copy()
-    keyed.update(body)
-    if not hmac.compare_digest(given, keyed.digest()) or body[:1] != _key_id(key):
+    if not hmac.compare_digest(given, _signature(key, body, signature)) or body[:1] != _key_id(key):
         return None
     return body[1:]
 
 
+def _signature(key: bytes, body: bytes, size: int) -> bytes:
+    keyed = _keyed(key, size).copy()
+    keyed.update(body)
+    return keyed.digest()
+
+
 @cache
-def _keyed(key: bytes, signature: int) -> "hashlib.blake2b":
+def _keyed(key: bytes, size: int) -> "hashlib.blake2b":
     """With nothing hashed yet; a copy costs two thirds of beginning anew."""
-    return hashlib.blake2b(key=key, digest_size=signature)
+    return hashlib.blake2b(key=key, digest_size=size)
 
 
 @cache
