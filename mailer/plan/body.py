@@ -2,28 +2,32 @@
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from jinja2 import Environment
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import Expr, Impossible, TemplateData
-from jinja2.runtime import Context
 
-from mailer.plan.quoted_printable import encode
-from mailer.render.personal import TooLarge
+from mailer.plan.quoted_printable import LINE, SOFT, encode
+from mailer.render.personal import Scope, TooLarge
 from mailer.render.values import PLACES
+
+_Renders = Callable[[Any], Iterable[Any]]  # of a Scope, which Jinja would have as a Context
 
 LARGEST = 2_000_000
 """Octets that one text may have for one recipient."""
+_AT_ONCE = 100
+"""Pieces of a text after which its length is looked at: one by one costs more than all else that is done to them."""
 
 
 class Source:
-    """A Jinja source, compiled. Below, `scope` holds its variables (mailer.render.personal.scope)."""
+    """A Jinja source, compiled. Below, `scope` holds its variables (mailer.render.personal.context)."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self._render = environment.from_string(source).root_render_func
+        self._render: _Renders = environment.from_string(source).root_render_func
 
-    def text(self, scope: Context) -> str:
+    def text(self, scope: Scope) -> str:
         """The rendered text. Raises TooLarge, and whatever an expression may raise."""
         return "".join(_bounded(self._render(scope)))
 
@@ -35,23 +39,27 @@ class Body:
         octets = environment.overlay()
         octets.code_generator_class = _InOctets
         octets.filters = {**environment.filters, **_PLACES}
-        self._render: Callable[[Context], Iterable[Any]] = octets.from_string(source).root_render_func
+        self._render: _Renders = octets.from_string(source).root_render_func
 
-    def encoded(self, scope: Context) -> list[bytes]:
+    def encoded(self, scope: Scope) -> list[bytes]:
         """The rendered text in pieces that end in CRLF. Raises as `Source.text` does."""
         pieces: list[bytes] = _bounded(self._render(scope))
         last = next(filter(None, reversed(pieces)), b"")
         # A body ends in a line break: one that does not has a soft break to be completed, or is empty.
-        if last.endswith(b"=\r\n") or not last.endswith(b"\r\n"):
+        if last.endswith(SOFT) or not last.endswith(b"\r\n"):
             pieces.append(b"\r\n")
         return pieces
 
 
 def _bounded(chunks: Iterable[Any]) -> list[Any]:
-    # Looked at afterwards: pieces are references to constants, and values no longer than what we have of a person.
-    pieces = list(chunks)
-    if sum(map(len, pieces)) > LARGEST:
-        raise TooLarge(f"its text is longer than {LARGEST:,} octets")
+    """All that is rendered; the rendering ends where it grows too long."""
+    pieces: list[Any] = []
+    room, rest = LARGEST, iter(chunks)
+    while row := list(islice(rest, _AT_ONCE)):
+        room -= sum(map(len, row))
+        if room < 0:
+            raise TooLarge(f"its text is longer than {LARGEST:,} octets")
+        pieces += row
     return pieces
 
 
@@ -76,29 +84,30 @@ class _InOctets(CodeGenerator):
         """Nothing to be closed."""
 
 
-def _wired(
-    place: Callable[[Any], str], plain: str = "", before: bytes = b"", behind: bytes = b""
-) -> Callable[..., bytes]:
-    """The place filter, its text encoded.
+_is_plain = re.compile(r"(?!\.|From )[ !#-%(-;?-~]+").fullmatch
+"""Neither markup nor quoted-printable would change it."""
+_LEAVE_PLAIN_TEXT = ("in_html", "in_attribute", "in_text", "in_link")
 
-    What matches `plain` needs only to be set between `before` and `behind`, at a quarter of what the place and the
-    encoding of it cost. It is true of most values.
+
+def _encoded(place: Callable[[Any], str]) -> Callable[[Any], bytes]:
+    """The place filter, its text encoded."""
+    return lambda value: encode(place(value))
+
+
+def _set_in(place: Callable[[Any], str]) -> Callable[[Any], bytes]:
+    """The same of a place that leaves plain text as it is.
+
+    Such text, which most values are, is only set between what the place puts around it: half of the time.
     """
-    if not plain:
-        return lambda value: encode(place(value))
-    is_plain = re.compile(plain).fullmatch
+    before, behind = encode(place("x")).split(b"x")
+    room = LINE - len(before + behind.removesuffix(SOFT))
 
     def octets(value: Any) -> bytes:
-        if type(value) is str and is_plain(value):
+        if type(value) is str and len(value) <= room and _is_plain(value):
             return before + value.encode("ascii") + behind
         return encode(place(value))
 
     return octets
 
 
-_PLACES: dict[str, Callable[..., bytes]] = {name: _wired(place) for name, place in PLACES.items()} | {
-    "in_text": _wired(PLACES["in_text"], "[ -<>-~]{1,57}", b"=E2=81=A8", b"=E2=81=A9=\r\n"),
-    "in_html": _wired(PLACES["in_html"], "[ !#-%(-;?-~]{1,64}", b"<bdi>", b"</bdi>=\r\n"),
-    "in_attribute": _wired(PLACES["in_attribute"], r"(?!\.|From )[ !#-%(-;?-~]{1,75}", behind=b"=\r\n"),
-    "in_link": _wired(PLACES["in_link"], r"(?!\.|From )[ -<>-~]{1,75}", behind=b"=\r\n"),
-}
+_PLACES = {name: (_set_in if name in _LEAVE_PLAIN_TEXT else _encoded)(place) for name, place in PLACES.items()}

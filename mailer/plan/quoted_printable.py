@@ -9,14 +9,14 @@ nor does "From ", which mailbox files would mangle.
 import re
 from binascii import b2a_qp
 
-_LONGEST = 75
+LINE = 75
 """Characters on a line, less the `=` of a soft break."""
-_SOFT = b"=\r\n"
+SOFT = b"=\r\n"
 _HARD = b"\r\n"
 _SPECIAL = re.compile(rb"[^\t -<>-~]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Most personal values are short and plain: one look, no loop.
-_plain = re.compile(rf"(?!\.|From )[\t -<>-~]{{1,{_LONGEST}}}").fullmatch
+_plain = re.compile(rf"(?!\.|From )[\t -<>-~]{{1,{LINE}}}").fullmatch
 
 
 def well_formed(text: str) -> str:
@@ -30,18 +30,18 @@ def encode(text: str) -> bytes:
     Line breaks may be CRLF, CR or LF; each becomes CRLF. Lines are at most 76 octets, the `=` included.
     """
     if _plain(text):
-        return text.encode("ascii") + _SOFT
+        return text.encode("ascii") + SOFT
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         data = text.encode()
     except UnicodeEncodeError:
         data = well_formed(text).encode()
-    if 0 < len(data) <= _LONGEST and b"\n" not in data:
-        # The library's, where there is nothing to fold: for a name with accents from 2 us to half of one.
+    if 0 < len(data) <= LINE and b"\n" not in data:
+        # The library's, where there is nothing to fold: for a name with accents less than half of the time.
         octets = b2a_qp(data, istext=False)
-        if len(octets) <= _LONGEST and not octets.startswith((b".", b"From ")):
-            return octets + _SOFT
+        if len(octets) <= LINE and not octets.startswith((b".", b"From ")):
+            return octets + SOFT
     *lines, rest = data.split(b"\n")
     out: list[bytes] = []
     for line in lines:
@@ -50,7 +50,7 @@ def encode(text: str) -> bytes:
             octets = octets[:-1] + b"=%02X" % line[-1]
         _fold(octets, _HARD, out)
     if rest:
-        _fold(_octets(rest), _SOFT, out)
+        _fold(_octets(rest), SOFT, out)
     return b"".join(out)
 
 
@@ -69,12 +69,12 @@ def _fold(line: bytes, end: bytes, out: list[bytes]) -> None:
         else:
             out.append(b"")
         start += len(out[-1]) // 3
-        cut = start + _LONGEST - len(out[-1])
+        cut = start + LINE - len(out[-1])
         if cut >= len(line):
             out += (line[start:], end)
             return
         triple = line.find(b"=", cut - 2, cut)  # an =XX stays whole
         if triple >= 0:
             cut = triple
-        out += (line[start:cut], _SOFT)
+        out += (line[start:cut], SOFT)
         start = cut

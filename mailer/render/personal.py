@@ -9,8 +9,9 @@ from functools import cache
 from typing import Any
 
 from jinja2 import StrictUndefined
-from jinja2.runtime import Context, LoopContext, Undefined
+from jinja2.runtime import LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
 
 from config.errors import Refused
 from mailer.recipient import Recipient
@@ -103,19 +104,28 @@ def environment(language: str) -> PersonalEnvironment:
     return env
 
 
-def context(recipient: Recipient, *, unsubscribe_url: str, list_title: str) -> dict[str, Any]:
+class Scope(dict[str, Any]):
+    """One message's variables, for subject, text and HTML alike.
+
+    It stands for the Context that Jinja would make of them for each source. Of that a compiled source only asks for
+    names, and a dictionary answers in an eighth of the time.
+    """
+
+    __slots__ = ()
+    resolve_or_missing = dict.__getitem__
+
+    def __missing__(self, name: str) -> object:
+        return missing
+
+
+def context(recipient: Recipient, *, unsubscribe_url: str, list_title: str) -> Scope:
     """What sources are rendered with: one person's fields, and the budget of one message."""
-    variables: dict[str, Any] = dict(zip(Recipient._fields, map(values.tidy, recipient), strict=True))
+    variables = Scope(zip(Recipient._fields, map(values.tidy, recipient), strict=True))
     variables["attributes"] = Attributes(recipient.attributes)
     variables["unsubscribe_url"] = unsubscribe_url
     variables["list_title"] = values.tidy(list_title)
     variables[values.BUDGET] = Budget()
     return variables
-
-
-def scope(jinja: PersonalEnvironment, variables: dict[str, Any]) -> Context:
-    """One message's variables as sources compiled in `jinja` take them: made once, for subject, text and HTML."""
-    return jinja.context_class(jinja, variables, None, {})
 
 
 def attribute_names(attributes: Mapping[str, Any]) -> set[str]:

@@ -1,0 +1,31 @@
+"""What a place filter gives on the wire is the encoded text of the same filter."""
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mailer.plan import body
+from mailer.plan.quoted_printable import encode
+from mailer.render.values import PLACES
+from tests.mailer.plan import wild
+
+plain = st.from_regex(r"[ -~]{1,80}", fullmatch=True)
+values = st.one_of(wild.text, plain, st.integers(), st.booleans(), st.none(), st.tuples(wild.text, plain))
+
+
+@pytest.mark.parametrize("name", PLACES)
+@given(value=values)
+@example(".hidden")
+@example("From me")
+@example("x" * 57)
+@example("x" * 58)
+@example("x" * 64)
+@example("x" * 65)
+@example("x" * 75)
+@example("x" * 76)
+@example("a=b")
+@example("R&B")
+def test_it_is_the_text_encoded(name: str, value: Any) -> None:
+    assert body._PLACES[name](value) == encode(PLACES[name](value))
