@@ -53,15 +53,15 @@ def measure(mailing_id: int) -> dict[str, float]:
         plan = plan_of(claim.due[0].edition_id)
         with step("stamping: links, return path, ids"):
             marks = [stamps.stamp(one.seq, one.public_id, one.list_id, plan.language, DATE) for one in claim.due]
-        with step("assembling: rendering, encoding, joining"):
-            contents = [plan.assemble(one.recipient, mark) for one, mark in zip(claim.due, marks, strict=True)]
+        with step("assembling: rendering, encoding"):
+            contents = [plan.pieces(one.recipient, mark) for one, mark in zip(claim.due, marks, strict=True)]
         envelopes = [
             Envelope(slot, mark.return_path, one.recipient.email, content)
             for slot, (one, mark, content) in enumerate(zip(claim.due, marks, contents, strict=True))
         ]
         turn = Turn(claim, relay, urgent=False)
         claim.recorder.relay(1)
-        with step("sending, with the flight recorder"):
+        with step("sending: joining, the flight recorder"):
             fleet.run(iter(envelopes), turn, lambda: True)
         with step("recording"), transaction() as session:
             outcomes = outcomes_of(claim.recorder.evidence())

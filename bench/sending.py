@@ -85,7 +85,7 @@ def messages(mailing_id: int, number: int) -> list[Envelope]:
     made = []
     for seq, person in enumerate(people, 1):
         stamp = stamps.stamp(seq, f"{seq:020x}", list_id or 0, plan.language, "Sat, 21 Nov 2026 09:00:00 +0000")
-        made.append(Envelope(seq, stamp.return_path, person.email, plan.assemble(person, stamp)))
+        made.append(Envelope(seq, stamp.return_path, person.email, (plan.assemble(person, stamp),)))
     return made
 
 

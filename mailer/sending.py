@@ -246,7 +246,7 @@ def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Ite
 
 def _envelope(slot: int, due: Due, plan: MessagePlan, stamps: Stamps, date: str) -> Envelope:
     stamp = stamps.stamp(due.seq, due.public_id, due.list_id, plan.language, date)
-    return Envelope(slot, stamp.return_path, due.recipient.email, plan.assemble(due.recipient, stamp))
+    return Envelope(slot, stamp.return_path, due.recipient.email, plan.pieces(due.recipient, stamp))
 
 
 _fleets: dict[tuple[int, Route], Fleet] = {}

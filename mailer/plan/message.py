@@ -1,8 +1,8 @@
 """The message plan: a compiled edition made ready, so that a recipient's message is a join of bytes."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import NamedTuple, ParamSpec, TypeVar
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from config.errors import BroadsideError
 from mailer.plan import headers
@@ -10,10 +10,8 @@ from mailer.plan.body import Body, Source
 from mailer.plan.compiled import CompiledEdition
 from mailer.plan.skeleton import skeleton
 from mailer.recipient import Recipient
-from mailer.render.personal import TooLarge, context, environment, scope
+from mailer.render.personal import TooLarge, context, environment
 
-_Values = ParamSpec("_Values")
-_Result = TypeVar("_Result")
 _printable = re.compile(r"[ -~]*").fullmatch
 
 
@@ -59,7 +57,7 @@ class MessagePlan:
         mailer.plan.headers.BadValue for a sender that is no address.
         """
         self.language = compiled.language
-        self._jinja = jinja = environment(compiled.language)
+        jinja = environment(compiled.language)
         self._subject = Source(jinja, compiled.subject)
         self._bodies = [("text", Body(jinja, compiled.text)), ("HTML", Body(jinja, compiled.html))]
         if compiled.calendar:
@@ -75,17 +73,26 @@ class MessagePlan:
 
         Raises RenderError where the edition cannot be rendered for this recipient.
         """
-        values = scope(
-            self._jinja, context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.list_title)
-        )
-        subject = self._made("subject", self._subject.text, values)
-        head = self._made("header", self._header, recipient, stamp, subject)
-        before, *behind = self._skeleton.pieces
-        pieces = [head, before]
-        for (part, body), after in zip(self._bodies, behind, strict=True):
-            pieces += self._made(part, body.encoded, values)
-            pieces.append(after)
-        return b"".join(pieces)
+        return b"".join(self.pieces(recipient, stamp))
+
+    def pieces(self, recipient: Recipient, stamp: Stamp) -> list[bytes]:
+        """What `assemble` joins: what is the same for everybody is the same object in each message."""
+        part = "subject"
+        try:
+            values = context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.list_title)
+            subject = self._subject.text(values)
+            part = "header"
+            before, *behind = self._skeleton.pieces
+            pieces = [self._header(recipient, stamp, subject), before]
+            for (name, body), after in zip(self._bodies, behind, strict=True):
+                part = name
+                pieces += body.encoded(values)
+                pieces.append(after)
+        except (TooLarge, headers.BadValue) as error:  # their texts are ours and hold no values
+            raise RenderError(self.language, part, str(error)) from None
+        except Exception as error:  # noqa: BLE001 - an author's expression may raise anything, and its text hold values
+            raise RenderError(self.language, part, type(error).__name__) from None
+        return pieces
 
     def _header(self, recipient: Recipient, stamp: Stamp, subject: str) -> bytes:
         if not headers.cleaned(subject):
@@ -112,14 +119,3 @@ class MessagePlan:
                 self._language_field,
             )
         ).encode()
-
-    def _made(
-        self, part: str, make: Callable[_Values, _Result], *values: _Values.args, **more: _Values.kwargs
-    ) -> _Result:
-        """What `make` gives; any error in it becomes a RenderError without the values that its text may hold."""
-        try:
-            return make(*values, **more)
-        except (TooLarge, headers.BadValue) as error:  # their texts are ours and hold no values
-            raise RenderError(self.language, part, str(error)) from None
-        except Exception as error:  # noqa: BLE001 - an author's expression may raise anything
-            raise RenderError(self.language, part, type(error).__name__) from None

@@ -11,6 +11,9 @@ from mailer.smtp.connection import Extensions
 from mailer.smtp.envelope import Envelope, announcement
 from mailer.smtp.replies import Garbled, ReplyReader, readable
 
+_END = b".\r\n"
+"""Behind a message whose last line is whole."""
+
 
 class Step(Enum):
     """What a reply answers."""
@@ -43,12 +46,11 @@ class State(Enum):
 class Message:
     """An envelope on its way, and what is known of it."""
 
-    __slots__ = ("attempts", "busy", "content", "ended", "envelope", "key", "refused")
+    __slots__ = ("attempts", "busy", "ended", "envelope", "key", "refused")
 
     def __init__(self, envelope: Envelope) -> None:
         self.envelope = envelope
         self.key = envelope.key
-        self.content = envelope.content
         self.attempts = 0
         """Connections it was announced on."""
         self.ended = False
@@ -115,12 +117,13 @@ class Conversation:
             self.state = State.WAITING
             self._expected.append((Step.END, current))
             following = self._announce(message, *commands) if message else b""
-            return Burst(current.content + b".\r\n" + following, current, len(current.content))
+            data = b"".join((*current.envelope.pieces, _END, following))
+            return Burst(data, current, len(data) - len(following) - len(_END))
         if state is State.VOID:
             self.announced = None
             self.state = State.WAITING
             self._expected.append((Step.VOID, None))
-            return Burst(b".\r\n" + (self._announce(message, *commands) if message else b""))
+            return Burst(_END + (self._announce(message, *commands) if message else b""))
         if state is State.IDLE and message:
             return Burst(self._announce(message, *commands))
         if state is State.COMMAND:

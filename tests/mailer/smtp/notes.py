@@ -49,7 +49,7 @@ class Notes:
 def message(key: int, size: int = 0) -> Envelope:
     """A message whose content names its key."""
     content = b"Subject: %d\r\n\r\nHello.\r\n" % key + b"0123456789abcdef\r\n" * (size // 18)
-    return Envelope(key, f"b{key}@bounce.example.org", f"person{key}@example.com", content)
+    return Envelope(key, f"b{key}@bounce.example.org", f"person{key}@example.com", (content,))
 
 
 def messages(count: int, size: int = 0) -> list[Envelope]:

@@ -49,7 +49,9 @@ def serving(**options: Any) -> Iterator[tuple[int, Keeps]]:
 
 def test_the_same_bytes_arrive() -> None:
     envelopes = [*messages(20, 2000), message(20, 300_000), message(21, 3_000_000)]
-    envelopes[7] = Envelope(7, "b7@bounce.example.org", "zoë@münchen.example", b"To: zo\xc3\xab\r\n\r\nHello.\r\n")
+    envelopes[7] = Envelope(
+        7, "b7@bounce.example.org", "zoë@münchen.example", (b"To: zo\xc3\xab\r\n", b"\r\nHello.\r\n")
+    )
     with serving() as (port, handler):
         notes, fleet = Notes(), Fleet(RelayUrl(f"smtp://127.0.0.1:{port}"), 2)
         outcome = fleet.run(iter(envelopes), notes, lambda: True)

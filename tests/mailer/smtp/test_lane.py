@@ -58,7 +58,7 @@ def test_the_end_counts_as_sent_only_when_some_of_it_left(pair: Pair, size: int)
     assert notes.asked <= 1 + (min(size, PLAIN_SLICE) // 3000) * 2, "asked before the end was near"
     while not arrived.endswith(b"\r\n.\r\n"):
         arrived += far.recv(65536)
-    assert arrived == passenger.content + b".\r\n"
+    assert arrived == passenger.envelope.content + b".\r\n"
 
 
 def test_when_the_lease_is_over_no_byte_of_the_last_slice_leaves(pair: Pair) -> None:
@@ -87,8 +87,8 @@ def test_a_send_that_fails_withdraws_the_end(pair: Pair) -> None:
 def test_what_stands_behind_the_end_can_be_forgotten(pair: Pair) -> None:
     lane, far = pair
     notes, passenger = Notes(), Message(message(1))
-    end = len(passenger.content)
-    lane.load(Burst(passenger.content + b".\r\n" + b"NOOP\r\n" * 100_000, passenger, end))
+    end = len(passenger.envelope.content)
+    lane.load(Burst(passenger.envelope.content + b".\r\n" + b"NOOP\r\n" * 100_000, passenger, end))
     assert not lane.flush(notes)
     assert passenger.ended
     assert lane.wants != READ
@@ -96,4 +96,4 @@ def test_what_stands_behind_the_end_can_be_forgotten(pair: Pair) -> None:
     assert not lane.unwritten
     assert lane.flush(notes)
     assert lane.wants == READ
-    assert far.recv(end + 3) == passenger.content + b".\r\n"
+    assert far.recv(end + 3) == passenger.envelope.content + b".\r\n"

@@ -78,7 +78,7 @@ def mailing(mark: str, count: int) -> list[Envelope]:
         person = ZOE._replace(email=f"{name}{number}@{DOMAIN}", first_name=f"Reader {number}\n.\r\n..", role="member")
         return_path = f"b-{number}@bounce.example.com"
         stamp = STAMP._replace(message_id=f"<{mark}.{number}@lists.example.org>", return_path=return_path)
-        content = (full if number % 7 == 0 else plain).assemble(person, stamp)
+        content = (full if number % 7 == 0 else plain).pieces(person, stamp)
         envelopes.append(Envelope(number, return_path, person.email, content))
     return envelopes
 

@@ -116,9 +116,9 @@ def test_a_relay_that_answers_421_to_all_fails_nobody() -> None:
 def test_what_the_server_cannot_take_is_refused_without_asking_it() -> None:
     envelopes = messages(6)
     envelopes[1] = message(1, 5000)
-    envelopes[2] = Envelope(2, "b2@bounce.example.org", "zoë@example.com", b"Hello.\r\n")
-    envelopes[3] = Envelope(3, "b3@bounce.example.org", "a@example.com>\r\nRCPT TO:<b@example.com", b"Hello.\r\n")
-    envelopes[4] = Envelope(4, "b4@bounce.example.org", "a@" + "ü" * 80 + ".example", b"Hello.\r\n")
+    envelopes[2] = Envelope(2, "b2@bounce.example.org", "zoë@example.com", (b"Hello.\r\n",))
+    envelopes[3] = Envelope(3, "b3@bounce.example.org", "a@example.com>\r\nRCPT TO:<b@example.com", (b"Hello.\r\n",))
+    envelopes[4] = Envelope(4, "b4@bounce.example.org", "a@" + "ü" * 80 + ".example", (b"Hello.\r\n",))
     with Receiver(size=4000, smtputf8=False) as receiver:
         notes, _ = deliver(receiver, envelopes)
         assert notes.codes() == {0: 250, 1: 552, 2: 553, 3: 553, 4: 553, 5: 250}
@@ -128,7 +128,7 @@ def test_what_the_server_cannot_take_is_refused_without_asking_it() -> None:
 
 def test_addresses_as_they_travel() -> None:
     addresses = ["anna@münchen.example", "zoë@δοκιμή.example", "anna@Faß.example", "Anna.B@Example.org"]
-    envelopes = [Envelope(n, f"b{n}@bounce.example.org", to, b"%d.\r\n" % n) for n, to in enumerate(addresses)]
+    envelopes = [Envelope(n, f"b{n}@bounce.example.org", to, (b"%d.\r\n" % n,)) for n, to in enumerate(addresses)]
     notes = Notes()
     with Receiver() as receiver:
         fleet = fleet_for(receiver, 1)
