@@ -4,12 +4,13 @@ Tasks are hints: an id or two, acknowledged early, never retried by the queue. T
 is due is found there.
 """
 
+import gc
 import logging
 import time
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_process_init
 
 from config import trouble
 from config.log import set_up_logging
@@ -70,6 +71,12 @@ def _logging(loglevel: int, **_: object) -> None:
     set_up_logging(loglevel)
     logging.getLogger("celery").setLevel(logging.WARNING)  # it tells of every task
     logging.getLogger("py.warnings").setLevel(logging.ERROR)  # and warns of its next version at each lost connection
+
+
+@worker_process_init.connect
+def _modules_are_no_garbage(**_: object) -> None:
+    """Leave what was loaded before the first task out of every search for garbage: a tenth of a second each time."""
+    gc.freeze()
 
 
 app = make_app()
