@@ -48,10 +48,9 @@ def cleaned(value: str) -> str:
 def unstructured(name: str, value: str) -> str:
     """A field of free text, such as Subject."""
     value = cleaned(value)
-    words = value.split(" ")
-    if not value.isascii() or "=?" in value or max(map(len, words)) > _LONG:
-        words = list(_encoded_words(value, len(name) + 2))
-    return _field(name, words)
+    if not value.isascii() or "=?" in value or _has_long_word(value):
+        return _field(name, list(_encoded_words(value, len(name) + 2)))
+    return _field(name, value.split(" "))
 
 
 def mailbox(name: str, display_name: str, address: str) -> str:
@@ -140,12 +139,15 @@ def _phrase(value: str, column: int, *, quoted: bool = True) -> Sequence[str]:
     """
     value = cleaned(value)
     if value.isascii() and "=?" not in value:
-        words = value.split()
-        if _ATOMS.fullmatch(value) and max(map(len, words)) <= _LONG:
-            return words
+        if _ATOMS.fullmatch(value) and not _has_long_word(value):
+            return value.split()
         if quoted and 0 < len(value) <= _LONG and '"' not in value and "\\" not in value:
             return (f'"{value}"',)
     return list(_encoded_words(value, column))
+
+
+def _has_long_word(value: str) -> bool:
+    return len(value) > _LONG and max(map(len, value.split())) > _LONG
 
 
 def _encoded_words(value: str, column: int) -> Iterator[str]:
