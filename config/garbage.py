@@ -24,14 +24,19 @@ def not_searched_for() -> Iterator[None]:
     finally:
         if before:
             gc.enable()
-            if monotonic() - _searched["at"] > EVERY:
-                gc.collect()
-                _searched["at"] = monotonic()
+            search(EVERY)
+
+
+def search(every: float) -> None:
+    """Search everything, unless that was done in the last `every` seconds."""
+    if monotonic() - _searched["at"] > every:
+        gc.collect()
+        _searched["at"] = monotonic()
 
 
 @contextmanager
 def left_alone() -> Iterator[None]:
-    """What is there before is not searched by a gc.collect() within the block."""
+    """What is there before is not searched within the block."""
     gc.freeze()
     try:
         yield

@@ -45,3 +45,14 @@ def test_what_grew_old_in_such_blocks_is_found(monkeypatch: pytest.MonkeyPatch) 
     with garbage.not_searched_for():
         assert gone() is not None
     assert gone() is None
+
+
+def test_it_is_searched_for_no_more_often_than_asked() -> None:
+    garbage.search(0.0)
+    knot = Knot()
+    gone = weakref.ref(knot)
+    del knot
+    garbage.search(3600.0)
+    assert gone() is not None
+    garbage.search(0.0)
+    assert gone() is None
