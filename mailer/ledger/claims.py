@@ -31,17 +31,7 @@ class Due(NamedTuple):
     recipient: Recipient
 
 
-_PERSON = (
-    Subscriber.email,
-    Subscriber.first_name,
-    Subscriber.last_name,
-    Subscriber.languages,
-    Subscriber.country,
-    Subscriber.time_zone,
-    Subscriber.role,
-    Subscriber.organisation,
-    Subscriber.topics,
-)
+_PERSON = tuple(getattr(Subscriber, name) for name in Recipient._fields if name != "attributes")
 """A recipient's fields in their order, but for the attributes."""
 
 
