@@ -3,9 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Text, and_, cast, exists, select, update
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, bindparam, cast, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from config.database import database_time, in_seconds, transaction
@@ -31,8 +32,60 @@ class Due(NamedTuple):
     recipient: Recipient
 
 
-_PERSON = tuple(getattr(Subscriber, name) for name in Recipient._fields if name != "attributes")
-"""A recipient's fields in their order, but for the attributes."""
+# What every batch asks is built once: to build a statement takes longer than to run it.
+_LAST_NUMBER = select(ClaimCounter.value)
+_NEXT_NUMBER = (
+    update(ClaimCounter).where(ClaimCounter.id == 1).values(value=ClaimCounter.value + 1).returning(ClaimCounter.value)
+)
+_OPEN_BATCH = (
+    select(Batch)
+    .join(Mailing, Mailing.id == Batch.mailing_id)
+    .where(
+        Batch.mailing_id == bindparam("mailing_id"),
+        Batch.number == bindparam("number"),
+        Batch.state == "open",
+        Mailing.state == MailingState.sending,
+    )
+    .with_for_update(of=Batch, skip_locked=True)
+)
+MEMBERS = and_(
+    Delivery.mailing_id == bindparam("mailing_id"),
+    Delivery.seq.between(bindparam("first_seq"), bindparam("last_seq")),
+    Delivery.batch == bindparam("number"),
+)
+"""As `members`, of the batch that `read_members` is given."""
+_other = aliased(Subscriber)
+_QUEUED = (
+    select(
+        Delivery.seq,
+        Subscriber.merged_into_id,
+        exists().where(_other.merged_into_id == Subscriber.id).label("has_merged"),
+        exists()
+        .where(
+            Suppression.address_hash == Subscriber.address_hash,
+            # Not a join, so that the list is looked at only for who is suppressed somewhere.
+            Suppression.scope.in_(["", select(List.purpose).where(List.id == Delivery.list_id).scalar_subquery()]),
+        )
+        .label("suppressed"),
+        Subscription.standing,
+        Delivery.subscriber_id,
+        Delivery.list_id,
+        Delivery.edition_id,
+        Subscriber.public_id,
+        # As text, for most people have none, and reading so many empty objects would cost a tenth of a claim.
+        cast(Subscriber.attributes, Text).label("attributes"),
+        *(getattr(Subscriber, name) for name in Recipient._fields if name != "attributes"),
+    )
+    .select_from(Delivery)
+    .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+    .outerjoin(
+        Subscription,
+        and_(Subscription.subscriber_id == Delivery.subscriber_id, Subscription.list_id == Delivery.list_id),
+    )
+    .where(MEMBERS, Delivery.state == State.queued)
+    .order_by(Delivery.seq)
+)
+"""A batch's queued deliveries with what their people are and want now."""
 
 
 @dataclass(slots=True)
@@ -59,17 +112,14 @@ def claim_batch(mailing_id: int, number: int) -> Claim | None:
     highest = witness.seen()
     try:
         with transaction() as session:
-            witness.check(session.scalar(select(ClaimCounter.value)) or 0, highest)
-            batch = session.scalar(
-                select(Batch)
-                .where(Batch.mailing_id == mailing_id, Batch.number == number, Batch.state == "open")
-                .with_for_update(skip_locked=True)
-            )
-            mailing = session.get(Mailing, mailing_id)
-            if batch is None or mailing is None or mailing.state != MailingState.sending:
+            witness.check(session.scalar(_LAST_NUMBER) or 0, highest)
+            batch = session.scalar(_OPEN_BATCH, {"mailing_id": mailing_id, "number": number})
+            if batch is None:
                 return None
-            due = _due(session, mailing, batch)
-            claim_number = _next_number(session)
+            now = database_time(session)
+            due = _due(session, batch, now)
+            claim_number = session.connection().scalar(_NEXT_NUMBER)
+            assert claim_number is not None, "the claim counter's row is missing"
             batch.claim = claim_number
             # Also for a claim of nobody: `ledger reconcile` asks what became of each number.
             path = recorder.file_of(state_dir, claim_number)
@@ -77,7 +127,7 @@ def claim_batch(mailing_id: int, number: int) -> Claim | None:
             if due:
                 batch.state = "claimed"
                 batch.owner = recorder.host_id(state_dir)
-                batch.lease_until = in_seconds(database_time(session), lease.seconds)
+                batch.lease_until = in_seconds(now, lease.seconds)
             else:
                 batch.state = "done"
         recorder_of_claim.mark_made()
@@ -133,112 +183,76 @@ def members(batch: Batch) -> ColumnElement[bool]:
     return and_(Delivery.mailing_id == batch.mailing_id, run, Delivery.batch == batch.number)
 
 
-def _next_number(session: Session) -> int:
-    number = session.scalar(
-        update(ClaimCounter)
-        .where(ClaimCounter.id == 1)
-        .values(value=ClaimCounter.value + 1)
-        .returning(ClaimCounter.value)
-    )
-    assert number is not None, "the claim counter's row is missing"
-    return int(number)
+def read_members(
+    session: Session, statement: Select[*tuple[Any, ...]], batch: Batch
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The rows of a statement of columns that has MEMBERS among its conditions."""
+    if batch.seqs:
+        statement = statement.where(Delivery.seq.in_(batch.seqs))
+    # Not by the session, which would make each row once more.
+    of_batch = {name: getattr(batch, name) for name in ("mailing_id", "number", "first_seq", "last_seq")}
+    return session.connection().execute(statement, of_batch).all()
 
 
-def _due(session: Session, mailing: Mailing, batch: Batch) -> list[Due]:
+def _due(session: Session, batch: Batch, now: datetime) -> list[Due]:
     """The batch's queued deliveries that may be sent; those who left since are skipped here and now."""
-    rows = _queued(session, batch)
-    if any(row.merged_into_id for row in rows):
-        hand_over(session, mailing.id, [(row.seq, row.merged_into_id) for row in rows if row.merged_into_id])
-        rows = _queued(session, batch)
+    rows = read_members(session, _QUEUED, batch)
+    # By place and not by name, here and below: a row's names cost more than all the rest.
+    merged = [(row[0], row[1]) for row in rows if row[1]]
+    if merged:
+        hand_over(session, batch.mailing_id, merged)
+        rows = read_members(session, _QUEUED, batch)
     due: list[Due] = []
-    now = database_time(session)
     counts = dict(batch.counts)
+    confirmed = Standing.confirmed
     for row in rows:
-        list_id, reason = row.list_id, _reason(session, batch, row)
-        if reason is Skip.unsubscribed:
-            other = _other_subscription(session, mailing, row.subscriber_id, row.purpose)
-            if other is not None:
-                list_id, reason = other, None
-        if reason is None:
-            due.append(_due_of(row, list_id))
+        seq, merged_into, has_merged, suppressed, standing, _, list_id, edition_id, public_id, attributes, *person = row
+        if standing != confirmed or suppressed or has_merged or merged_into or person[0] is None:
+            list_id, reason = _looked_at_closely(session, batch, row)
             values: dict[str, Any] = {"list_id": list_id}
-        else:
-            move(counts, State.queued, f"{State.skipped}:{reason}")
-            values = {"state": State.skipped, "reason": reason, "at": now}
-        if reason is not None or list_id != row.list_id:
-            session.execute(
-                update(Delivery)
-                .where(Delivery.mailing_id == mailing.id, Delivery.seq == row.seq, Delivery.state == State.queued)
-                .values(values)
-            )
+            if reason is not None:
+                move(counts, State.queued, f"{State.skipped}:{reason}")
+                values = {"state": State.skipped, "reason": reason, "at": now}
+            if values != {"list_id": row.list_id}:
+                session.execute(
+                    update(Delivery)
+                    .where(Delivery.mailing_id == batch.mailing_id, Delivery.seq == seq, Delivery.state == State.queued)
+                    .values(values)
+                )
+            if reason is not None:
+                continue
+        recipient = Recipient._make((*person, {} if attributes == "{}" else json.loads(attributes)))
+        due.append(Due(seq, list_id, edition_id, public_id, recipient))
     batch.counts = counts
     return due
 
 
-def _queued(session: Session, batch: Batch) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The batch's queued deliveries with what their people are and want now."""
-    suppressed = exists().where(
-        Suppression.address_hash == Subscriber.address_hash,
-        Suppression.scope.in_(["", List.purpose]),
-    )
-    other = aliased(Subscriber)
-    return session.execute(
-        select(
-            *_PERSON,
-            Delivery.seq,
-            Delivery.subscriber_id,
-            Delivery.list_id,
-            Delivery.edition_id,
-            Subscriber.public_id,
-            # As text, for most people have none, and reading so many empty objects would cost a tenth of a claim.
-            cast(Subscriber.attributes, Text).label("attributes"),
-            Subscription.standing,
-            List.purpose,
-            suppressed.label("suppressed"),
-            Subscriber.merged_into_id,
-            exists().where(other.merged_into_id == Subscriber.id).label("has_merged"),
-        )
-        .select_from(Delivery)
-        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
-        .outerjoin(
-            Subscription,
-            and_(Subscription.subscriber_id == Delivery.subscriber_id, Subscription.list_id == Delivery.list_id),
-        )
-        .outerjoin(List, List.id == Delivery.list_id)
-        .where(members(batch), Delivery.state == State.queued)
-        .order_by(Delivery.seq)
-    ).all()
-
-
-def _reason(session: Session, batch: Batch, row: Row[*tuple[Any, ...]]) -> Skip | None:
+def _looked_at_closely(session: Session, batch: Batch, row: Row[*tuple[Any, ...]]) -> tuple[int, Skip | None]:
+    """The list by which somebody is written to of whom more is to be known than that they are on it; or why not."""
     if row.merged_into_id or (row.has_merged and reached_elsewhere(session, batch, row.seq, row.subscriber_id)):
-        return Skip.merged
+        return row.list_id, Skip.merged
     if row.email is None or row.suppressed:
-        return Skip.suppressed
-    if row.standing != Standing.confirmed:
-        return Skip.unsubscribed
-    return None
+        return row.list_id, Skip.suppressed
+    if row.standing == Standing.confirmed:
+        return row.list_id, None
+    other = _other_subscription(session, batch.mailing_id, row.subscriber_id, row.list_id)
+    return (row.list_id, Skip.unsubscribed) if other is None else (other, None)
 
 
-def _due_of(row: Row[*tuple[Any, ...]], list_id: int) -> Due:
-    # By place and not by name: a row's names cost more than all the rest of this.
-    attributes = {} if row.attributes == "{}" else json.loads(row.attributes)
-    recipient = Recipient._make((*row[: len(_PERSON)], attributes))
-    return Due(row.seq, list_id, row.edition_id, row.public_id, recipient)
-
-
-def _other_subscription(session: Session, mailing: Mailing, subscriber_id: int, purpose: str) -> int | None:
+def _other_subscription(session: Session, mailing_id: int, subscriber_id: int, list_id: int) -> int | None:
     """Another confirmed subscription in the mailing's audience for the same purpose."""
-    names = mailing.audience.get("lists", [])
+    audience = session.get_one(Mailing, mailing_id).audience
+    first = aliased(List)
     return session.scalar(
         select(Subscription.list_id)
         .join(List, List.id == Subscription.list_id)
+        .join(first, first.purpose == List.purpose)
         .where(
+            first.id == list_id,
             Subscription.subscriber_id == subscriber_id,
             Subscription.standing == Standing.confirmed,
-            List.purpose == purpose,
             # A segment reaches people on any list in use.
-            List.name.in_(names) if not mailing.audience.get("segments") else List.archived_at.is_(None),
+            List.name.in_(audience.get("lists", [])) if not audience.get("segments") else List.archived_at.is_(None),
         )
         .order_by(List.id)
         .limit(1)
