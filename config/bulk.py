@@ -18,8 +18,8 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Row,
+    String,
     Text,
-    TypeDecorator,
     any_,
     bindparam,
     cast,
@@ -162,19 +162,23 @@ def _written(session: Session, table: type[Base], name: str, values: Iterable[An
 
 
 def _as_table(session: Session, table: type[Base], names: Sequence[str], rows: Rows) -> FromClause:
-    """The rows as a table of PostgreSQL's, out of one JSON text: a fifth of what arrays cost to write."""
-    columns = table.__table__.c
-    types: dict[str, Any] = {name: columns[name].type for name in names}
-    dialect = session.get_bind().dialect
-    decorated = [(name, of) for name, of in types.items() if isinstance(of, TypeDecorator)]
-    written = [dict(row) for row in rows]
-    for row in written:
-        for name, of in decorated:
-            row[name] = of.process_bind_param(row[name], dialect)
-    source = func.json_to_recordset(cast(_json(written), JSON))
-    return source.table_valued(*(column(name, of) for name, of in types.items())).render_derived(
-        "given", with_types=True
+    """The rows as a table of PostgreSQL's, out of an array for each column."""
+    types = {name: table.__table__.c[name].type for name in names}
+    # As text of any length: a cast to a shorter one would cut it off, the column itself refuses it.
+    types = {name: Text() if isinstance(of, String) else of for name, of in types.items()}
+    arrays = [
+        cast(_array(_written(session, table, name, [row[name] for row in rows])), postgresql.ARRAY(of))
+        for name, of in types.items()
+    ]
+    return func.unnest(*arrays).table_valued(*(column(name, of) for name, of in types.items())).render_derived("given")
+
+
+def _array(values: Iterable[Any]) -> BindParameter[str]:
+    """An array of PostgreSQL's as one text: drivers, which write it value by value, take five times as long."""
+    written = (
+        "NULL" if value is None else '"' + str(value).replace("\\", r"\\").replace('"', r"\"") + '"' for value in values
     )
+    return bindparam(None, f"{{{','.join(written)}}}", type_=Text)
 
 
 def _json(value: object) -> BindParameter[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, bindparam, cast, exists, select, update
+from sqlalchemy import BindParameter, ColumnElement, Row, Select, Text, and_, bindparam, cast, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from config.database import database_time, in_seconds, transaction
@@ -48,12 +48,10 @@ _OPEN_BATCH = (
     )
     .with_for_update(of=Batch, skip_locked=True)
 )
-MEMBERS = and_(
-    Delivery.mailing_id == bindparam("mailing_id"),
-    Delivery.seq.between(bindparam("first_seq"), bindparam("last_seq")),
-    Delivery.batch == bindparam("number"),
+RUN = and_(
+    Delivery.mailing_id == bindparam("mailing_id"), Delivery.seq.between(bindparam("first_seq"), bindparam("last_seq"))
 )
-"""As `members`, of the batch that `read_members` is given."""
+"""True of the run of the batch that `read_run` is given. Some of it may be in later batches by now."""
 _other = aliased(Subscriber)
 _QUEUED = (
     select(
@@ -82,7 +80,7 @@ _QUEUED = (
         Subscription,
         and_(Subscription.subscriber_id == Delivery.subscriber_id, Subscription.list_id == Delivery.list_id),
     )
-    .where(MEMBERS, Delivery.state == State.queued)
+    .where(RUN, Delivery.batch == bindparam("number"), Delivery.state == State.queued)
     .order_by(Delivery.seq)
 )
 """A batch's queued deliveries with what their people are and want now."""
@@ -161,7 +159,9 @@ def renew(claim: Claim) -> None:
         claim.lease.lost()
 
 
-def held_by(mailing_id: int, batch: int, claim: int) -> tuple[ColumnElement[bool], ...]:
+def held_by(
+    mailing_id: int | BindParameter[Any], batch: int | BindParameter[Any], claim: int | BindParameter[Any]
+) -> tuple[ColumnElement[bool], ...]:
     """The fence: true of the batch only while this very claim holds it."""
     return (
         Batch.mailing_id == mailing_id,
@@ -183,10 +183,8 @@ def members(batch: Batch) -> ColumnElement[bool]:
     return and_(Delivery.mailing_id == batch.mailing_id, run, Delivery.batch == batch.number)
 
 
-def read_members(
-    session: Session, statement: Select[*tuple[Any, ...]], batch: Batch
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The rows of a statement of columns that has MEMBERS among its conditions."""
+def read_run(session: Session, statement: Select[*tuple[Any, ...]], batch: Batch) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The rows of a statement of columns that has RUN among its conditions, and may name the batch's `number`."""
     if batch.seqs:
         statement = statement.where(Delivery.seq.in_(batch.seqs))
     # Not by the session, which would make each row once more.
@@ -196,12 +194,12 @@ def read_members(
 
 def _due(session: Session, batch: Batch, now: datetime) -> list[Due]:
     """The batch's queued deliveries that may be sent; those who left since are skipped here and now."""
-    rows = read_members(session, _QUEUED, batch)
+    rows = read_run(session, _QUEUED, batch)
     # By place and not by name, here and below: a row's names cost more than all the rest.
     merged = [(row[0], row[1]) for row in rows if row[1]]
     if merged:
         hand_over(session, batch.mailing_id, merged)
-        rows = read_members(session, _QUEUED, batch)
+        rows = read_run(session, _QUEUED, batch)
     due: list[Due] = []
     counts = dict(batch.counts)
     confirmed = Standing.confirmed

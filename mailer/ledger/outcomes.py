@@ -1,18 +1,18 @@
 """From what the recorder knows to what the ledger says: each delivery's outcome, recorded in one commit a batch."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, literal, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from config.bulk import update_rows
-from config.database import database_time, in_seconds
+from config.database import UtcTime, database_time, in_seconds
 from config.log import scrub
 from config.settings import settings
-from mailer.ledger.claims import held_by, members
+from mailer.ledger.claims import RUN, held_by, read_run
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.recorder import Entry, Evidence, Step
 from mailer.ledger.states import State, move
@@ -22,6 +22,20 @@ LONGEST_WAIT = 1800.0
 """Seconds: the longest pause between two attempts at one delivery."""
 RECORDER_LOST_WAIT = 3600.0
 """Seconds until an uncertain delivery is sent again though its owner's recorder was not read."""
+
+
+Before = tuple[int, datetime | None]
+"""What was known of a delivery before: how often it was attempted, and since when it is deferred."""
+_AS_FROZEN: Before = 0, None
+
+_HELD = (
+    select(Batch).where(*held_by(bindparam("mailing_id"), bindparam("number"), bindparam("claim"))).with_for_update()
+)
+_of_batch = and_(Delivery.batch == bindparam("number"), Delivery.state == State.queued)
+_NOT_AS_FROZEN = select(Delivery.seq, Delivery.attempts, Delivery.deferred_since, _of_batch.label("is_queued")).where(
+    RUN, or_(not_(_of_batch), Delivery.attempts > 0, Delivery.deferred_since.is_not(None))
+)
+"""Of a batch's run all but what it queued for the first time, which is nearly all: that need not be read."""
 
 
 class Outcome(NamedTuple):
@@ -71,17 +85,17 @@ def record(
 
     False, and nothing written, where the claim does not hold the batch any more.
     """
-    batch = session.scalar(select(Batch).where(*held_by(mailing_id, number, claim)).with_for_update())
+    batch = session.scalar(_HELD, {"mailing_id": mailing_id, "number": number, "claim": claim})
     if batch is None:
         return False
     known = {outcome.seq: outcome for outcome in outcomes}
-    rows = session.execute(
-        select(Delivery.seq, Delivery.attempts, Delivery.deferred_since).where(
-            members(batch), Delivery.state == State.queued
-        )
-    )
-    old = {row.seq: (row.attempts, row.deferred_since) for row in rows if row.seq in known}
-    _write(session, batch, State.claimed, claim, [known[seq] for seq in old], old, relay_id, recorder_read)
+    old: dict[int, Before] = {}
+    for row in read_run(session, _NOT_AS_FROZEN, batch):
+        if row.is_queued:
+            old[row.seq] = row.attempts, row.deferred_since
+        else:
+            known.pop(row.seq, None)
+    _write(session, batch, State.claimed, claim, list(known.values()), old, relay_id, recorder_read)
     batch.state = "open" if batch.counts.get(State.queued) else "done"
     batch.owner, batch.lease_until = "", None
     return True
@@ -187,67 +201,58 @@ def _write(
     batch: Batch,
     from_state: State,
     claim: int,
-    outcomes: Iterable[Outcome],
-    old: Mapping[int, tuple[int, datetime | None]],
+    outcomes: Sequence[Outcome],
+    old: Mapping[int, Before],
     relay_id: int | None,
     recorder_read: bool,
 ) -> None:
-    mailing = session.get_one(Mailing, batch.mailing_id)
+    """Write outcomes; who is not in `old` was never attempted before."""
     now = database_time(session)
-    counts = dict(batch.counts)
-    rows: list[dict[str, Any]] = []
-    for given in outcomes:
-        attempts, deferred_since = old[given.seq]
-        outcome = _past_deadline(given, mailing, deferred_since, now)
-        refused = outcome.state is State.deferred and outcome.was_attempted
-        row = {
-            "seq": outcome.seq,
-            "state": outcome.state,
-            "reason": outcome.reason,
-            "claim": claim,
-            "attempts": attempts + outcome.was_attempted,
-            "reply": outcome.reply,
-            "relay_id": relay_id,
-            "at": now,
-            "deferred_since": (deferred_since or now) if refused else deferred_since,
-            "retry_at": _retry_at(outcome, mailing, attempts, now, recorder_read),
-        }
-        rows.append(row)
-    for state, number in Counter(row["state"] for row in rows).items():
-        # A claimed delivery's row says queued; the table of transitions knows it as claimed.
-        if from_state is State.claimed:
-            move(counts, State.queued, State.claimed, number)
-        move(counts, from_state, state, number)
-    if not rows:
-        batch.counts = counts
-        return
+    if any(outcome.state is not State.sent for outcome in outcomes):
+        mailing = session.get_one(Mailing, batch.mailing_id)
+        outcomes = [_on_terms(outcome, mailing, old, now, recorder_read) for outcome in outcomes]
+    # Of most batches all are alike but for the reply: what is alike is one statement, in which it travels once.
+    alike: defaultdict[tuple[State, str | None, bool, datetime | None], list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        alike[outcome.state, outcome.reason, outcome.was_attempted, outcome.retry_at].append(outcome)
     stored = State.queued if from_state is State.claimed else from_state
-    # What is alike in all rows, mostly everything but the reply, travels once.
-    columns = dict(zip(rows[0], zip(*(row.values() for row in rows), strict=True), strict=True))
-    same = {name: values[0] for name, values in columns.items() if name != "seq" and len(set(values)) == 1}
-    differing = [name for name in columns if name not in same]
-    varied = [dict(zip(differing, values, strict=True)) for values in zip(*map(columns.get, differing), strict=True)]
     # The run of the key as well: before its first statistics PostgreSQL would read the whole mailing.
     run = Delivery.seq.between(batch.first_seq, batch.last_seq)
     theirs = Delivery.mailing_id == batch.mailing_id, run, Delivery.state == stored
-    update_rows(session, Delivery, varied, key="seq", where=theirs, **same)
-    repeated = [row for row in rows if row["attempts"] > 1]
-    if repeated:
-        session.execute(
-            insert(Attempt),
-            [
-                {
-                    "mailing_id": batch.mailing_id,
-                    "number": row["attempts"],
-                    **{name: row[name] for name in ("seq", "claim", "relay_id", "state", "reply", "at")},
-                }
-                for row in repeated
-            ],
-        )
+    counts = dict(batch.counts)
+    for (state, reason, was_attempted, retry_at), group in alike.items():
+        # A claimed delivery's row says queued; the table of transitions knows it as claimed.
+        if from_state is State.claimed:
+            move(counts, State.queued, State.claimed, len(group))
+        move(counts, from_state, state, len(group))
+        same: dict[str, Any] = {"state": state, "claim": claim, "relay_id": relay_id, "at": now}
+        changed: dict[str, Any] = {"reason": reason, "retry_at": retry_at}
+        # An attempt was counted when it became uncertain, and is the same attempt still.
+        if was_attempted and from_state is not State.uncertain:
+            changed["attempts"] = Delivery.attempts + 1
+        if was_attempted and state is State.deferred:
+            changed["deferred_since"] = func.coalesce(Delivery.deferred_since, literal(now, UtcTime))
+        rows = [{"seq": outcome.seq, "reply": outcome.reply} for outcome in group]
+        update_rows(session, Delivery, rows, key="seq", where=theirs, **same, **changed)
+        repeated = [
+            {"mailing_id": batch.mailing_id, "seq": seq, "number": number, "reply": outcome.reply, **same}
+            for outcome in group
+            if (seq := outcome.seq) in old and (number := old[seq][0] + was_attempted) > 1
+        ]
+        if repeated:
+            session.execute(insert(Attempt), repeated)
+        if retry_at is not None:
+            batch.due_at = min(retry_at, batch.due_at or retry_at)
     batch.counts = counts
-    moments = [row["retry_at"] for row in rows if row["retry_at"] is not None]
-    if moments:
-        batch.due_at = min([*moments, batch.due_at] if batch.due_at else moments)
+
+
+def _on_terms(
+    outcome: Outcome, mailing: Mailing, old: Mapping[int, Before], now: datetime, recorder_read: bool
+) -> Outcome:
+    """The outcome as the mailing has it: given up after its deadline, or tried again, and when."""
+    attempts, deferred_since = old.get(outcome.seq, _AS_FROZEN)
+    outcome = _past_deadline(outcome, mailing, deferred_since, now)
+    return outcome._replace(retry_at=_retry_at(outcome, mailing, attempts, now, recorder_read))
 
 
 def _past_deadline(outcome: Outcome, mailing: Mailing, since: datetime | None, now: datetime) -> Outcome:

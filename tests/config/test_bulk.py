@@ -1,8 +1,14 @@
-"""Many rows at once: what the planner is told of them."""
+"""Many rows at once: that each arrives as it was, and what the planner is told of them."""
 
-from sqlalchemy import text
+from typing import Any
 
-from config.bulk import on_sqlite, refresh_statistics
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+from sqlalchemy.exc import DataError
+
+from config.bulk import on_sqlite, refresh_statistics, update_rows
 from config.database import reading, transaction
 from subscribers.models import Subscriber, Subscription
 from tests.press import open_office
@@ -19,3 +25,43 @@ def test_the_planner_knows_at_once_how_full_a_table_is(database: str) -> None:
         rows = session.execute(text("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'"))
         known = {row.relname: row.reltuples for row in rows}
     assert (known["subscriber"], known["subscription"]) == (50, 60)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+WRITTEN = st.fixed_dictionaries(
+    {
+        "organisation": TEXTS | st.sampled_from(["NULL", "null", "{}", "\\", '"', "\\n", "a,b", " "]),
+        "topics": st.lists(st.sampled_from(["economy", "a b", 'say "no"', "\\"]), max_size=2).map(tuple),
+        "attributes": st.dictionaries(TEXTS, st.none() | TEXTS | st.booleans() | st.lists(TEXTS), max_size=2),
+        "merged_into_id": st.none() | st.integers(1, 2**31 - 1),
+    }
+)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(WRITTEN, min_size=3, max_size=3))
+def test_rows_are_updated_to_what_was_given(database: str, values: list[dict[str, Any]]) -> None:
+    del database
+    with transaction() as session:
+        if session.scalar(select(Subscriber.id).limit(1)) is None:
+            session.add_all(
+                Subscriber(id=key, email=f"{key}@example.org", email_key=f"{key}@example.org", address_hash=str(key))
+                for key in (1, 2, 3)
+            )
+            session.flush()
+        rows = [{"id": key, **row} for key, row in enumerate(values, start=1)]
+        update_rows(session, Subscriber, rows, key="id", role="staff")
+        found = session.scalars(select(Subscriber).order_by(Subscriber.id)).all()
+        assert [{name: getattr(one, name) for name in rows[0]} for one in found] == rows
+        assert {one.role for one in found} == {"staff"}
+
+
+def test_a_text_too_long_for_its_column_is_refused_and_not_cut_off(database: str) -> None:
+    del database
+    open_office(1)
+    with transaction() as session:
+        if on_sqlite(session):
+            return
+        key = session.scalars(select(Subscriber.id)).first()
+        with pytest.raises(DataError), session.begin_nested():
+            update_rows(session, Subscriber, [{"id": key, "country": "long"}], key="id")

@@ -18,7 +18,7 @@ from mailer.freeze import freeze
 from mailer.ledger import recorder, recovery, witness
 from mailer.ledger.claims import Claim, claim_batch
 from mailer.ledger.deferrals import regroup_due
-from mailer.ledger.models import Batch, Delivery
+from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.outcomes import Outcome, record
 from mailer.ledger.states import State
 from mailer.models import Mailing, MailingState
@@ -241,6 +241,38 @@ def test_a_message_that_breaks_connections_fails_at_the_deadline(mailing_id: int
     [(_, number)] = regroup_due()
     end(take(mailing_id, number), broken, no_relay)
     assert states(mailing_id) == {"failed": 1, "deferred": 1, "sent": 1, "queued": 3}
+
+
+def test_new_deliveries_and_repeated_ones_of_a_batch_are_recorded_each_as_what_it_is(mailing_id: int) -> None:
+    first = take(mailing_id, 1)
+    again, new, written = (due.seq for due in first.due)
+    not_tried = (Outcome(seq, State.deferred, was_attempted=False) for seq in (new, written))
+    end(first, Outcome(again, State.deferred, "450 later"), *not_tried)
+    let_time_pass()
+    assert regroup_due() == [(mailing_id, 1)]
+    claim = take(mailing_id, 1)
+    with transaction() as session:  # as a reconciliation does, to a batch that a restored database calls claimed
+        theirs = Delivery.mailing_id == mailing_id, Delivery.seq == written
+        session.execute(update(Delivery).where(*theirs).values(state=State.sent, reply="250 before"))
+        session.get_one(Batch, (mailing_id, 1)).counts = {"queued": 2, "sent": 1}
+    end(
+        claim,
+        Outcome(again, State.sent, r"""250 "queued", as \A{1}"""),
+        Outcome(new, State.deferred, "450 NULL"),
+        Outcome(written, State.failed, "550 no"),
+    )
+    with reading() as session:
+        rows = session.scalars(select(Delivery).where(Delivery.seq.in_([again, new, written])))
+        found = {row.seq: (row.state, row.reply, row.attempts, row.deferred_since is not None) for row in rows}
+        attempts = session.execute(select(Attempt.seq, Attempt.number, Attempt.reply)).all()
+        counts = session.get_one(Batch, (mailing_id, 1)).counts
+    assert found == {
+        again: ("sent", r"""250 "queued", as \A{1}""", 2, True),
+        new: ("deferred", "450 NULL", 1, True),
+        written: ("sent", "250 before", 0, False),
+    }
+    assert attempts == [(again, 2, r"""250 "queued", as \A{1}""")]
+    assert counts == {"sent": 2, "deferred": 1}
 
 
 def wait_for_a_lock_to_be_waited_for() -> None:
