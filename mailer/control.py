@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import BindParameter, Exists, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from config.database import database_time, transaction
@@ -136,17 +136,24 @@ def skip_cancelled(session: Session, mailing_id: int) -> bool:
     return len(batches) == AT_ONCE
 
 
+def _unfinished(mailing_id: int | BindParameter[int]) -> Exists:
+    return exists().where(Batch.mailing_id == mailing_id, (Batch.state != "done") | Batch.due_at.is_not(None))
+
+
+# Asked after every batch, so it is built once: that takes longer than asking.
+_IS_UNFINISHED = select(_unfinished(bindparam("mailing_id")))
+
+
 def finish(session: Session, mailing_id: int) -> bool:
     """End a mailing of which nothing is queued, claimed or due again; True if that was now."""
-    unfinished = exists().where(Batch.mailing_id == mailing_id, (Batch.state != "done") | Batch.due_at.is_not(None))
-    if session.scalar(select(unfinished)):
+    if session.connection().scalar(_IS_UNFINISHED, {"mailing_id": mailing_id}):
         return False  # as after nearly every batch: a lock here would be one commit more for each
     # Batches are added under the lock of the mailing's row: after it, the next statement sees them all.
     session.execute(select(Mailing.id).where(Mailing.id == mailing_id).with_for_update())
     return (
         session.execute(
             update(Mailing)
-            .where(Mailing.id == mailing_id, Mailing.state == MailingState.sending, ~unfinished)
+            .where(Mailing.id == mailing_id, Mailing.state == MailingState.sending, ~_unfinished(mailing_id))
             .values(state=MailingState.finished, finished_at=database_time(session))
             .returning(Mailing.id)
         ).first()

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -51,16 +52,15 @@ def pick(session: Session, turn: int) -> Route | Relay:
                 session.add(Relay(name=url.name, failures=0, last_error=""))
             rows[url.name] = session.scalars(select(Relay).where(Relay.name == url.name)).one()
         configured.append((rows[url.name], url))
-    now = database_time(session)
     up = [
         Route(relay.id, url, relay.size_limit, bool(relay.failures))
         for relay, url in configured
-        if relay.down_until is None or relay.down_until <= now
+        if relay.down_until is None or relay.down_until <= database_time(session)
     ]
     if up:
         free = [route for route in up if not rates.spent(route.url)] or up
         return free[turn % len(free)]
-    return min((relay for relay, _ in configured), key=lambda relay: relay.down_until or now)
+    return min((relay for relay, _ in configured), key=attrgetter("down_until"))
 
 
 def all_spent() -> bool:

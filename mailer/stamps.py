@@ -28,7 +28,7 @@ class Stamps:
 
     def __init__(self, session: Session, mailing: Mailing) -> None:
         self._mailing = mailing
-        self._lists = {row.id: row for row in session.scalars(select(List))}
+        self._lists = {row.id: row for row in session.execute(select(List.id, List.name, List.titles))}
         owner = parseaddr(mailing.reply_to or mailing.sender)[1]
         self._owner = f"mailto:{quote(owner, safe='@')}"
         self._help = f"{self._owner}?subject=help"
@@ -42,7 +42,7 @@ class Stamps:
 
     def title(self, list_id: int, language: str) -> str:
         """A list's title in the edition's language."""
-        titles = self._lists[list_id].titles
+        titles: dict[str, str] = self._lists[list_id].titles
         return titles.get(language) or titles.get(language.partition("-")[0]) or titles["default"]
 
     def stamp(self, seq: int, public_id: str, list_id: int, language: str, date: str) -> Stamp:

@@ -38,6 +38,10 @@ class Step(IntEnum):
     replied = 2
 
 
+_STEPS = tuple(Step)
+"""By number: an enumeration's own look-up takes as long as all the rest of reading a slot."""
+
+
 class Entry(NamedTuple):
     """What the recorder knows of one delivery; `code` and `words` are of the server's reply."""
 
@@ -170,18 +174,21 @@ def _parse(data: mmap.mmap | bytes) -> Evidence:
     magic, stage, boot, claim, mailing_id, batch, relay_id, number = HEADER.unpack_from(data, 0)
     if magic != MAGIC:
         raise ValueError("not a flight recorder")
-    entries = []
-    for slot in range(number):
-        step, length, code, seq, words = SLOT.unpack_from(data, _at(slot))
-        entries.append(Entry(seq, Step(step), code, words[:length].decode(errors="replace")))
-    return Evidence(claim, mailing_id, batch, relay_id or None, boot.rstrip(b"\0").decode(), any(stage), tuple(entries))
+    slots = data[HEADER_SIZE : _at(number)]
+    if len(slots) < number * SLOT.size:
+        raise ValueError("a flight recorder cut short")
+    entries = tuple(
+        Entry(seq, _STEPS[step], code, words[:length].decode(errors="replace"))
+        for step, length, code, seq, words in SLOT.iter_unpack(slots)
+    )
+    return Evidence(claim, mailing_id, batch, relay_id or None, boot.rstrip(b"\0").decode(), any(stage), entries)
 
 
 def read(path: Path) -> Evidence | None:
     """A recorder's content, held by somebody or not; None for one that was never finished being made."""
     try:
         return _parse(path.read_bytes())
-    except (ValueError, struct.error, FileNotFoundError):
+    except (ValueError, LookupError, struct.error, FileNotFoundError):
         return None
 
 
