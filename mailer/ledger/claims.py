@@ -6,7 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Row, Select, Text, and_, bindparam, cast, exists, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from config.database import database_time, in_seconds, transaction
@@ -53,6 +66,8 @@ RUN = and_(
 )
 """True of the run of the batch that `read_run` is given. Some of it may be in later batches by now."""
 _other = aliased(Subscriber)
+# Not a join, so that the list is looked at only for who is suppressed somewhere.
+_purpose = select(List.purpose).where(List.id == Delivery.list_id).correlate(Delivery).scalar_subquery()
 _QUEUED = (
     select(
         Delivery.seq,
@@ -61,8 +76,7 @@ _QUEUED = (
         exists()
         .where(
             Suppression.address_hash == Subscriber.address_hash,
-            # Not a join, so that the list is looked at only for who is suppressed somewhere.
-            Suppression.scope.in_(["", select(List.purpose).where(List.id == Delivery.list_id).scalar_subquery()]),
+            or_(Suppression.scope == "", Suppression.scope == _purpose),
         )
         .label("suppressed"),
         Subscription.standing,

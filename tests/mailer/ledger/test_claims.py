@@ -1,5 +1,6 @@
 """Claims whose commit failed, hosts that come back late, and two who change one mailing at once."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.outcomes import Outcome, record
 from mailer.ledger.states import State
 from mailer.models import Mailing, MailingState
+from subscribers.models import Basis, List, Reason, Standing, Subscriber, Subscription, Suppression
 from tests.press import mailing_state, open_office, send_mailing, set_up, states, write_folder
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -241,6 +243,38 @@ def test_a_message_that_breaks_connections_fails_at_the_deadline(mailing_id: int
     [(_, number)] = regroup_due()
     end(take(mailing_id, number), broken, no_relay)
     assert states(mailing_id) == {"failed": 1, "deferred": 1, "sent": 1, "queued": 3}
+
+
+def test_a_suppression_for_one_purpose_is_of_that_purpose_alone(mailing_id: int) -> None:
+    """Whoever lies in the batch beside them: each is looked at by the list that they are written to on."""
+    with transaction() as session:
+        session.execute(update(List).values(purpose=List.name))
+        press = session.scalars(select(List.id).where(List.name == "press")).one()
+        for delivery in session.scalars(select(Delivery).where(Delivery.seq.in_([2, 3, 6]))):
+            delivery.list_id = press
+            session.merge(
+                Subscription(
+                    subscriber_id=delivery.subscriber_id,
+                    list_id=press,
+                    standing=Standing.confirmed,
+                    basis=Basis.membership,
+                )
+            )
+        people = session.execute(
+            select(Delivery.seq, List.purpose, Subscriber.address_hash)
+            .join(List, List.id == Delivery.list_id)
+            .join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+            .order_by(Delivery.seq)
+        ).all()
+        assert {one.purpose for one in people} == {"members", "press"}
+        session.add_all(
+            Suppression(address_hash=one.address_hash, scope=scope, reason=Reason.complaint)
+            for one, scope in zip(people, itertools.cycle(["members", "press", "other"]), strict=False)
+        )
+    due = [due.seq for number in (1, 2) for due in take(mailing_id, number).due]
+    scopes = itertools.cycle(["members", "press", "other"])
+    assert due == [one.seq for one, scope in zip(people, scopes, strict=False) if one.purpose != scope]
+    assert 0 < len(due) < 6
 
 
 def test_new_deliveries_and_repeated_ones_of_a_batch_are_recorded_each_as_what_it_is(mailing_id: int) -> None:
