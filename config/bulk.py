@@ -1,8 +1,8 @@
 """Many rows in one statement, on either database.
 
-Sent one by one, rows cost PostgreSQL a round of parsing and planning each; as one JSON text, or by COPY where nothing
-can be in their way, they are one statement. SQLite's statements are calls within the process, so there they go one by
-one through one plan.
+Sent one by one, rows cost PostgreSQL a round of parsing and planning each; as one text a column, or by COPY where
+nothing can be in their way, they are one statement. SQLite's statements are calls within the process, so there they go
+one by one through one plan.
 """
 
 import json
