@@ -48,17 +48,18 @@ class Known:
 
 def squeezed(text: str) -> str:
     """The letters and digits of a text, without case and accents; a text that has none is itself."""
-    if text.isascii():
-        kept = "".join(filter(str.isalnum, text)).lower()
-    else:
-        kept = "".join(filter(str.isalnum, unicodedata.normalize("NFKD", text.casefold())))
+    kept = "".join(filter(str.isalnum, text.lower() if text.isascii() else _folded(text)))
     return kept or text.strip()
 
 
 def words_of(text: str) -> list[str]:
     """The words of a name such as `unsubscribed_members_export_3f2a`, without case and accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return re.findall(r"[^\W\d_]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+    return re.findall(r"[^\W\d_]+", "".join(letter for letter in _folded(text) if not unicodedata.combining(letter)))
+
+
+def _folded(text: str) -> str:
+    """Without case, and each accent apart from its letter; the dotless i, whose capital is ours, is an i."""
+    return unicodedata.normalize("NFKD", text.casefold()).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
 
 
 @cache
