@@ -128,27 +128,24 @@ def append_rows(session: Session, table: type[Base], rows: Rows, **same: Any) ->
 
 def update_rows(
     session: Session, table: type[Base], rows: Rows, *, key: str, where: Sequence[ColumnElement[bool]] = (), **same: Any
-) -> None:
+) -> int:
     """Update the rows of `table` that the column `key` names, from `rows` and, alike in all, from `same`.
 
-    Only those for which the conditions of `where` are true.
+    Only those for which the conditions of `where` are true; how many these were.
     """
     if not rows:
-        return
+        return 0
     names = [name for name in rows[0] if name != key]
     columns = table.__table__.c
     if on_sqlite(session):
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
         statement = update(table.__table__).where(columns[key] == bindparam("this"), *where).values({**values, **same})  # type: ignore[arg-type]
         given = [{"this": row[key], **{f"new_{name}": row[name] for name in names}} for row in rows]
-        session.connection().execute(statement, given)
-        return
+        return session.connection().execute(statement, given).rowcount
     source = _as_table(session, table, [key, *names], rows)
-    session.execute(
-        update(table.__table__)  # type: ignore[arg-type]
-        .where(columns[key] == source.c[key], *where)
-        .values({**{name: source.c[name] for name in names}, **same})
-    )
+    statement = update(table.__table__).where(columns[key] == source.c[key], *where)  # type: ignore[arg-type]
+    values = {**{name: source.c[name] for name in names}, **same}
+    return session.connection().execute(statement.values(values)).rowcount
 
 
 def _written(session: Session, table: type[Base], name: str, values: Iterable[Any]) -> Iterable[Any]:

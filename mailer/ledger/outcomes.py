@@ -233,7 +233,8 @@ def _write(
         if was_attempted and state is State.deferred:
             changed["deferred_since"] = func.coalesce(Delivery.deferred_since, literal(now, UtcTime))
         rows = [{"seq": outcome.seq, "reply": outcome.reply} for outcome in group]
-        update_rows(session, Delivery, rows, key="seq", where=theirs, **same, **changed)
+        written = update_rows(session, Delivery, rows, key="seq", where=theirs, **same, **changed)
+        assert written == len(group), f"{written} of {len(group)} outcomes are of what is {stored} in this batch"
         repeated = [
             {"mailing_id": batch.mailing_id, "seq": seq, "number": number, "reply": outcome.reply, **same}
             for outcome in group

@@ -50,10 +50,12 @@ def test_rows_are_updated_to_what_was_given(database: str, values: list[dict[str
             )
             session.flush()
         rows = [{"id": key, **row} for key, row in enumerate(values, start=1)]
-        update_rows(session, Subscriber, rows, key="id", role="staff")
+        assert update_rows(session, Subscriber, rows, key="id", role="staff") == len(rows)
         found = session.scalars(select(Subscriber).order_by(Subscriber.id)).all()
         assert [{name: getattr(one, name) for name in rows[0]} for one in found] == rows
         assert {one.role for one in found} == {"staff"}
+        nobody = Subscriber.role != "staff"
+        assert update_rows(session, Subscriber, rows, key="id", where=[nobody], role="other") == 0
 
 
 def test_a_text_too_long_for_its_column_is_refused_and_not_cut_off(database: str) -> None:
