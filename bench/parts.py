@@ -2,8 +2,8 @@
 
     python -m bench.parts --database postgresql
 
-Processor time of one process, the least of several batches of 1,000, as shares of their sum; what database and receiver
-do in their own processes is not in it.
+Processor time of one process, the least of several batches of the usual size, as shares of their sum; what database and
+receiver do in their own processes is not in it.
 """
 
 import argparse
@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bench.interpreter import interpreter
 from bench.office import TEXT, office
 from bench.sink import Sink
 from config.database import reading, transaction
-from config.settings import settings
+from config.settings import Settings, settings
 from mailer.freeze import freeze
 from mailer.ledger.claims import claim_batch
 from mailer.ledger.outcomes import outcomes_of, record
@@ -28,7 +29,7 @@ from mailer.stamps import Stamps
 from tests.press import open_office, send_mailing, write_folder
 
 ROUNDS = 8
-SIZE = 1000
+SIZE: int = Settings.model_fields["batch_size"].default
 DATE = "Sat, 21 Nov 2026 09:00:00 +0000"
 
 
@@ -89,6 +90,7 @@ def main() -> int:
             return 1
     whole = sum(least.values())
     print(f"{given.database}, {SIZE} messages a batch")
+    print(interpreter())
     for step, seconds in least.items():
         print(f"{step:42} {seconds / whole:4.0%}   {seconds / SIZE * 1e6:5.1f} us here")
     return 0

@@ -17,6 +17,7 @@ from itertools import islice
 
 from sqlalchemy import func, select
 
+from bench.interpreter import interpreter
 from bench.memory import Memory
 from bench.office import TEXT, office
 from bench.sink import Sink
@@ -149,6 +150,7 @@ def main() -> int:
         size = sum(len(one.content) for one in ready) / len(ready)
     top = (before + after) / 2
     print(f"{given.database}, {given.people} people, {size / 1000:.0f} KB a message, {USUAL_PROCESSES} processes")
+    print(interpreter())
     print(f"against the naive way     {rate / slow:8.0f} times as many messages a second")
     print(f"of the sockets' ceiling   {rate / top:8.2f}   (the ceiling after, over before: {after / before:.2f})")
     print(
