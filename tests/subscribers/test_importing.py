@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
+from config.bulk import on_sqlite
 from config.database import reading, transaction
 from config.errors import Refused, Unknown
 from subscribers import importing
 from subscribers.addresses import normalise
 from subscribers.consent import unsubscribe
-from subscribers.importing import Counts, import_file, rejected_path
+from subscribers.importing import Counts, import_file, import_people, rejected_path
 from subscribers.lists import create_list, find_list
 from subscribers.models import Basis, ConsentEvent, Reason, Standing, Subscriber, Subscription
+from subscribers.sources.opening import open_people
 from subscribers.suppression import suppress
 
 HEADER = "email,first_name,last_name,languages,country,time_zone,role,organisation,topics,beat\n"
@@ -260,6 +262,25 @@ def test_progress_ends_at_the_total(file: Path, monkeypatch: pytest.MonkeyPatch)
     seen: list[tuple[int, int]] = []
     take(file, HEADER + JANE + JOE + "x,,,,,,,,,\n", progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (3, 3) and seen == sorted(seen)
+
+
+def test_of_a_large_import_the_planner_knows_at_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reckoned_with() -> list[float]:
+        with reading() as session:
+            if on_sqlite(session):
+                return []  # it keeps no such number, and is not asked to
+            sizes = "SELECT reltuples FROM pg_class WHERE relname IN ('subscriber', 'subscription')"
+            return list(session.scalars(text(sizes)))
+
+    unknown = reckoned_with()
+    take(file, "email\n" + "".join(f"p{number}@example.org\n" for number in range(6)))
+    assert reckoned_with() == unknown  # of a small one it hears in its own time
+    monkeypatch.setattr(importing, "CHUNK", 7)
+    file.write_text("email\n" + "".join(f"p{number}@example.org\n" for number in range(7)))
+    import_people(open_people(file), "press", Basis.consent, "sheet", dry_run=True)
+    assert reckoned_with() == unknown
+    assert take(file) == {"read": 7, "created": 1, "unchanged": 6}
+    assert reckoned_with() == ([7, 7] if unknown else [])
 
 
 def test_a_cell_cannot_be_more_than_a_text(file: Path) -> None:
