@@ -106,7 +106,7 @@ class Ledger(RuleBasedStateMachine):
         self.ended: set[int] = set()  # those whose end was sent, or whose recorder cannot tell
         self.doubted: set[int] = set()  # those whose claim another host ended, until their own tells
         self.retried: set[int] = set()  # a person wanted these again
-        self.silent = False  # somebody died between a claim's commit and noting that it was made
+        self.silent: set[int] = set()  # claims that nobody can know of: their process died right after the commit
         self.gone: set[str] = set()
         self.resends = on_uncertain == "resend"
         self.last: dict[int, str] = {}
@@ -156,8 +156,7 @@ class Ledger(RuleBasedStateMachine):
         batches = self.open_batches()
         if worker in self.workers or host in self.gone or not batches:
             return
-        self.be_on(host)
-        recovery.recover_host()
+        self.recover(host)
         number = batches[place % len(batches)]
         if self.behind:
             with pytest.raises(LedgerWentBackError):
@@ -173,11 +172,11 @@ class Ledger(RuleBasedStateMachine):
                 claim_batch(self.mailing_id, number)
             except Died:
                 if dies == "after":
-                    self.silent = True
-                    # It may be that another host ends it, and then its recorder proves nothing
                     path = recorder.open_files(settings().state_dir)[-1]
                     evidence = recorder.read(path)
                     assert evidence is not None
+                    self.silent.add(evidence.claim)
+                    # It may be that another host ends it, and then its recorder proves nothing
                     self.ended.update(entry.seq for entry in evidence.entries)
             finally:
                 event.remove(Session, f"{dies}_commit", die)
@@ -185,6 +184,7 @@ class Ledger(RuleBasedStateMachine):
         claim = claim_batch(self.mailing_id, number)
         if claim is not None:
             claim.recorder.relay(1)
+            self.silent.discard(claim.number)  # before the database went back another had that number
             self.workers[worker] = Worker(host, Turn(claim, settings().relays[0], urgent=False))
 
     @precondition(lambda self: self.now == "sending" and self.open)
@@ -353,9 +353,14 @@ class Ledger(RuleBasedStateMachine):
     @precondition(lambda self: self.now != "finished" or self.gone)
     @rule(host=st.sampled_from(HOSTS))
     def recover(self, host: str) -> None:
-        if host not in self.gone:
-            self.be_on(host)
-            recovery.recover_host()
+        if host in self.gone:
+            return
+        self.be_on(host)
+        with reading() as session:
+            theirs = Batch.state == "claimed", Batch.owner == recorder.host_id(settings().state_dir)
+            known = session.scalars(select(Batch.claim).where(*theirs)).all()
+        recovery.recover_host()
+        self.silent.difference_update(known)  # it found them in the database, and noted it
 
     @precondition(lambda self: self.claimed)
     @rule(host=st.sampled_from(HOSTS))
@@ -473,8 +478,24 @@ class Ledger(RuleBasedStateMachine):
             self.give_up(host)
             return
         self.be_on(host)
-        self.behind = bool(reconcile().missing)
+        self.missing = reconcile().missing
+        self.behind = bool(self.missing)
         self.last = {}
+
+    def unmade(self) -> set[int]:
+        """Claims that the database forgot, and whose recorders do not know whether they were made."""
+        made: dict[int, bool] = {}
+        for host in HOSTS:
+            self.be_on(host)
+            for path in recorder.all_files(settings().state_dir):
+                evidence = recorder.read(path)
+                assert evidence is not None
+                made[evidence.claim] = made.get(evidence.claim, False) or evidence.made
+        with reading() as session:
+            known = session.scalars(select(ClaimCounter.value)).one()
+        forgotten = range(known + 1, witness.seen() + 1)
+        assert made.keys() >= set(forgotten), "a claim has no recorder on any host"
+        return {claim for claim in forgotten if not made[claim]}
 
     def give_up(self, host: str) -> None:
         """A person does, on that host, with nobody at work."""
@@ -528,8 +549,10 @@ class Ledger(RuleBasedStateMachine):
                 self.recover(host)
                 if self.behind:
                     self.reconcile(host, give_up=False)
-        if self.behind:  # nobody can tell whether that one claim was made
-            assert self.silent, "every recorder was read, and something is missing"
+        if self.behind:
+            unmade = self.unmade()
+            assert self.missing == len(unmade), f"{self.missing} claims are missing, not {unmade}"
+            assert unmade <= self.silent, f"of claims {unmade} only {self.silent} may be unknown"
             self.give_up(HOSTS[0])
         self.work_to_the_end(HOSTS)
         assert self.now in ("finished", "cancelled")
