@@ -10,7 +10,7 @@ from redis import Redis
 from config.settings import settings
 from tests.press import ledger, mailing_state, open_office, send_mailing, set_up, states, write_folder
 from tests.receiver import Receiver, RefuseEvery
-from tests.workers import Workers, put_to_sleep, wait_until
+from tests.workers import Workers, put_to_sleep_in_mid_batch, wait_until
 
 PEOPLE = 600
 
@@ -81,18 +81,19 @@ def test_kill_9_in_mid_mailing_loses_nobody_and_sends_nobody_twice(
 
 
 def test_a_worker_asleep_beyond_its_lease_sends_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log"
     open_office(PEOPLE)
     with Receiver(delay=0.01) as receiver:
         use(receiver, monkeypatch)
         mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
-        with Workers(1, 1) as office:
+        with Workers(1, 1, log=log) as office:
             wait_until(lambda: len(receiver.messages) >= PEOPLE // 4)
-            sleeper = office.workers[0]
-            put_to_sleep(sleeper)
+            sleeper = put_to_sleep_in_mid_batch(office.workers)
             before = len(receiver.messages)
             assert 0 < before < PEOPLE
             # The other one ends the sleeper's claim after its lease and grace, and sends the rest.
             wait_until(lambda: mailing_state(mailing_id) == "finished")
+            assert "expired" in log.read_text()
             sleeper.signal(signal.SIGCONT)
             wait_until(lambda: not states(mailing_id)["uncertain"])
         got = received(receiver)

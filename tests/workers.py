@@ -7,11 +7,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from config.database import engine
+from sqlalchemy import select
+
+from config.database import engine, reading
+from mailer.ledger.models import Batch
 from tasks.processes import beat_command, die_with_parent
 
 
@@ -105,14 +108,37 @@ def wait_until(condition: Callable[[], bool], seconds: float = 240.0) -> None:
         time.sleep(0.1)
 
 
-def put_to_sleep(part: Part) -> None:
-    """Stop it where it does not hold SQLite's one lock for writing: with that, nobody writes until it wakes."""
-    while True:
-        part.signal(signal.SIGSTOP)
-        time.sleep(0.2)  # until all its threads stand still
-        if can_write():
-            return
-        part.signal(signal.SIGCONT)
+def put_to_sleep_in_mid_batch(parts: Sequence[Part]) -> Part:
+    """Stop one of the parts where it has a batch in hand, and not SQLite's one lock for writing; which it was.
+
+    With that lock nobody would write until it wakes.
+    """
+    asleep: list[Part] = []
+
+    def one_sleeps() -> bool:
+        for part in parts:
+            part.signal(signal.SIGSTOP)
+            if has_a_batch_in_hand(part):  # else on at once: meanwhile the others send what there is
+                time.sleep(0.5)  # until all its threads stand still, and for a commit that was on its way
+                if has_a_batch_in_hand(part) and can_write():
+                    asleep.append(part)
+                    return True
+            part.signal(signal.SIGCONT)
+        return False
+
+    wait_until(one_sleeps)
+    return asleep[0]
+
+
+def has_a_batch_in_hand(part: Part) -> bool:
+    """Whether one of its processes has the flight recorder of a claim that stands in the database."""
+    with reading() as session:
+        claims = session.scalars(select(Batch.claim).where(Batch.state == "claimed")).all()
+    mapped = ""
+    for pid in part.all():
+        with contextlib.suppress(OSError):
+            mapped += Path(f"/proc/{pid}/maps").read_text()
+    return any(f"/.{claim:016x}." in mapped for claim in claims)  # by the name under which it was made
 
 
 def can_write() -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -10,21 +9,18 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from cli.part import part_command
-from config.database import reading, transaction
+from config.database import transaction
 from mailer import control
 from mailer.folder import import_folder
-from mailer.ledger.models import Batch
-from mailer.ledger.recorder import host_id
 from tasks.processes import beat_command
 from tests.press import MAILING, mailing_state, open_office, send_mailing, set_up, states, write_folder
 from tests.receiver import Receiver, RefuseEvery
 from tests.servers import Server
-from tests.workers import Part, wait_until
+from tests.workers import Part, put_to_sleep_in_mid_batch, wait_until
 
-PEOPLE = 400
+PEOPLE = 600
 CLOCKS = Path(__file__).parent / "clocks"
 
 
@@ -36,24 +32,6 @@ def part(folder: Path, ahead: timedelta, *command: str) -> Part:
         "PYTHONPATH": os.pathsep.join([str(CLOCKS), os.environ.get("PYTHONPATH", "")]),
     }
     return Part(*command, environment=environment, log=folder.with_suffix(".log"))
-
-
-def stopped_in_mid_batch(hosts: dict[str, Part]) -> Part:
-    """Stop the one of `hosts`, by their ids, that holds a batch: looked at again once it stands still."""
-
-    def owner() -> str | None:
-        with reading() as session:
-            return session.scalar(select(Batch.owner).where(Batch.state == "claimed"))
-
-    while True:
-        wait_until(lambda: owner() is not None)
-        holder = owner()
-        if holder is not None:
-            hosts[holder].signal(signal.SIGSTOP)
-            time.sleep(0.5)  # for a commit that was on its way
-            if owner() == holder:
-                return hosts[holder]
-            hosts[holder].signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("asleep", [False, True], ids=["", "one asleep beyond its lease"])
@@ -76,9 +54,7 @@ def test_clocks_an_hour_apart(
         try:
             if asleep:
                 wait_until(lambda: len(receiver.messages) >= PEOPLE // 4)
-                sleeper = stopped_in_mid_batch(
-                    {host_id(tmp_path / "ahead"): ahead, host_id(tmp_path / "behind"): behind}
-                )
+                sleeper = put_to_sleep_in_mid_batch([ahead, behind])
                 assert len(receiver.messages) < PEOPLE
                 # The other one ends its claim when the database's clock says so, and sends the rest.
                 wait_until(lambda: mailing_state(mailing_id) == "finished")
