@@ -73,9 +73,9 @@ def test_messages_are_taken_a_row_ahead() -> None:
     with Receiver() as receiver:
         notes = Looks()
         fleet = fleet_for(receiver, 1)
-        fleet.run(watching(pulled, messages(40, 1000)), notes, lambda: True)
+        fleet.run(watching(pulled, messages(3 * ROW, 1000)), notes, lambda: True)
         fleet.close()
-        assert len(receiver.messages) == 40
+        assert len(receiver.messages) == 3 * ROW
     assert most == ROW + 2, "the row, the one announced and the one that is answered"
 
 
