@@ -55,12 +55,14 @@ def _bounded(chunks: Iterable[Any]) -> list[Any]:
     """All that is rendered; the rendering ends where it grows too long."""
     pieces: list[Any] = []
     room, rest = LARGEST, iter(chunks)
-    while row := list(islice(rest, _AT_ONCE)):
+    while True:
+        row = list(islice(rest, _AT_ONCE))
         room -= sum(map(len, row))
         if room < 0:
             raise TooLarge(f"its text is longer than {LARGEST:,} octets")
         pieces += row
-    return pieces
+        if len(row) < _AT_ONCE:
+            return pieces
 
 
 class _InOctets(CodeGenerator):

@@ -19,9 +19,9 @@ ATTEMPTS = 3
 STRIKES = ATTEMPTS + 1
 """Connections that may come to nothing in a row, so that one poisonous message cannot pass for a dead relay."""
 STOPPED = "sending was stopped"
-ROW = 64
+ROW = 128
 """Messages taken in a row before they are sent. Making several and then sending several keeps what each needs in the
-processor's caches: it saves a tenth of a message's time."""
+processor's caches: one by one a message takes a third longer."""
 
 
 @dataclass(slots=True)

@@ -107,7 +107,7 @@ def test_a_message_that_always_ends_in_421_is_put_off_and_holds_up_nobody() -> N
 
 def test_a_relay_that_answers_421_to_all_fails_nobody() -> None:
     with Receiver(Refuses("MAIL", "421 4.3.2 down for a person@example.org")) as receiver:
-        notes, outcome = deliver(receiver, messages(100), connections=4)
+        notes, outcome = deliver(receiver, messages(3 * ROW), connections=4)
         assert set(notes.codes().values()) <= {421}
         assert isinstance(outcome.relay_error, RelayUnavailable)
         assert "421 4.3.2 down for a <address>" in str(outcome.relay_error)
