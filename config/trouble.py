@@ -4,12 +4,14 @@ import errno
 import logging
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from config.errors import BroadsideError
+from config.errors import BroadsideError, Refused
 from config.settings import settings
 
 AGAIN = 60.0
@@ -35,6 +37,20 @@ def in_words(error: BaseException) -> str | None:
         where = error.filename or f"a file (perhaps in {settings().state_dir}) cannot be written"
         return f"{where}: {error.strerror}{'; free some space there' if error.errno in _FULL else ''}"
     return None
+
+
+@contextmanager
+def keeps_no_other_waiting(log: logging.Logger, words: str, *which: object) -> Iterator[None]:
+    """Do one of several things: where it fails by a defect of ours or is refused, that is logged and the next begins.
+
+    Raises trouble from outside, which the others would meet as well. `words` and `which` are for the log.
+    """
+    try:
+        yield
+    except Exception as error:
+        if in_words(error) is not None and not isinstance(error, Refused):
+            raise
+        log.exception(words, *which)
 
 
 def _of_the_database(error: DBAPIError) -> str:

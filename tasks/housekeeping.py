@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from config import trouble
 from config.database import database_time, in_seconds, reading, transaction
 from mailer import control
 from mailer.ledger import deferrals, recovery, witness
@@ -50,7 +51,7 @@ def do_what_is_due() -> None:
         try:
             if freeze(mailing_id):
                 hint_mailing(mailing_id)
-        except Exception:  # whatever is wrong with one mailing must not keep the others waiting
+        except Exception:  # also trouble of the database: one mailing alone may be too much for it
             log.exception("mailing %d cannot be frozen", mailing_id)
         gc.collect()  # each parsed style sheet is a knot of objects: those of a few mailings would wait together, 7 MB
     recovered = recovery.recover_host() + recovery.expire_claims()
@@ -92,13 +93,19 @@ def settle_cancelled() -> None:
             .distinct()
         ).all()
     for mailing_id in left:
-        more = True
-        while more:
-            with transaction() as session:
-                more = control.skip_cancelled(session, mailing_id)
+        with trouble.keeps_no_other_waiting(log, "mailing %d cannot be settled", mailing_id):
+            more = True
+            while more:
+                with transaction() as session:
+                    more = control.skip_cancelled(session, mailing_id)
 
 
 def _finish_what_is_done() -> None:
-    with transaction() as session:
-        for mailing_id in session.scalars(select(Mailing.id).where(Mailing.state == MailingState.sending)).all():
+    with reading() as session:
+        sending = session.scalars(select(Mailing.id).where(Mailing.state == MailingState.sending)).all()
+    for mailing_id in sending:
+        with (
+            trouble.keeps_no_other_waiting(log, "mailing %d cannot be finished", mailing_id),
+            transaction() as session,
+        ):
             control.finish(session, mailing_id)

@@ -1,5 +1,6 @@
 """What is due again: few deliveries of many batches regrouped into new ones, most of a batch in the batch itself."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,12 +8,15 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from config.database import database_time, transaction
+from config import trouble
+from config.database import database_time, reading, transaction
 from config.settings import settings
 from mailer.ledger.claims import members
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import State, check, move, take_out
 from mailer.models import Mailing, MailingState
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 500
 """Batches looked into in one transaction."""
@@ -21,7 +25,7 @@ AT_ONCE = 500
 def regroup_due() -> list[tuple[int, int]]:
     """Queue again every delivery whose time has come; the batches that are open for it as (mailing, number)."""
     made: list[tuple[int, int]] = []
-    with transaction() as session:
+    with reading() as session:
         now = database_time(session)
         mailings = session.scalars(
             select(Batch.mailing_id)
@@ -30,8 +34,10 @@ def regroup_due() -> list[tuple[int, int]]:
             .distinct()
         ).all()
     for mailing_id in mailings:
-        with transaction() as session:
-            made += [(mailing_id, number) for number in _regroup(session, mailing_id)]
+        with trouble.keeps_no_other_waiting(log, "mailing %d cannot be regrouped", mailing_id):
+            with transaction() as session:
+                numbers = _regroup(session, mailing_id)
+            made += [(mailing_id, number) for number in numbers]
     return made
 
 

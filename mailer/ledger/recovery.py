@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import trouble
-from config.database import database_time, in_seconds, transaction
+from config.database import database_time, in_seconds, reading, transaction
 from config.settings import settings
 from mailer.ledger import recorder
 from mailer.ledger.claims import held_by, members
@@ -36,16 +36,11 @@ def recover_host() -> list[Recovered]:
             if not dead:
                 continue
             evidence = recorder.read(path)
-            try:
+            with trouble.keeps_no_other_waiting(log, "recorder %s cannot be settled", path.name):
                 # One that cannot be read lost its pages when the power failed: its claim, if made, ends with its lease.
                 if evidence is not None and settle(evidence):
                     recorder.mark_made(path)
                     recovered.append(Recovered(evidence.mailing_id, evidence.batch))
-            except Exception as error:  # whatever is wrong with one must not keep the others waiting
-                if trouble.in_words(error) is not None:
-                    raise
-                log.exception("recorder %s cannot be settled", path.name)
-            else:
                 recorder.close_file(path)
     return recovered
 
@@ -76,15 +71,20 @@ def settle(evidence: Evidence) -> bool:
 def expire_claims() -> list[Recovered]:
     """End the claims whose lease is over and whose holder had its grace: asleep, cut off or gone for good."""
     grace = settings().lease_seconds * GRACE
+    with reading() as session:
+        over = Batch.state == "claimed", Batch.lease_until < in_seconds(database_time(session), -grace)
+        late = session.execute(select(Batch.mailing_id, Batch.number).where(*over)).all()
     recovered = []
-    with transaction() as session:
-        over = in_seconds(database_time(session), -grace)
-        batches = session.scalars(
-            select(Batch).where(Batch.state == "claimed", Batch.lease_until < over).with_for_update(skip_locked=True)
-        ).all()
-        for batch in batches:
-            _expire(session, batch)
-            recovered.append(Recovered(batch.mailing_id, batch.number))
+    for mailing_id, number in late:
+        one = Batch.mailing_id == mailing_id, Batch.number == number
+        with trouble.keeps_no_other_waiting(log, "mailing %d, batch %d: its claim cannot be ended", mailing_id, number):
+            with transaction() as session:
+                # Since it was seen it may have been renewed, ended or claimed anew.
+                batch = session.scalar(select(Batch).where(*one, *over).with_for_update(skip_locked=True))
+                if batch is None:
+                    continue
+                _expire(session, batch)
+            recovered.append(Recovered(mailing_id, number))
     return recovered
 
 

@@ -5,12 +5,20 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from config.database import transaction
+from config.errors import Unavailable
+from mailer import control
+from mailer.freeze import freeze
+from mailer.ledger import recovery
+from mailer.ledger.models import Batch
+from mailer.ledger.states import State
 from mailer.models import Mailing
 from tasks.app import app
 from tasks.housekeeping import do_what_is_due, my_turn
-from tests.press import mailing_state, open_office, send_mailing, set_up, write_folder
+from tests.mailer.ledger.test_claims import end_all, let_time_pass, take
+from tests.press import mailing_state, open_office, send_mailing, set_up, states, write_folder
 
 
 def test_of_several_who_ask_at_once_one_has_its_turn(database: str) -> None:
@@ -21,15 +29,89 @@ def test_of_several_who_ask_at_once_one_has_its_turn(database: str) -> None:
     assert my_turn("look", 0)
 
 
-def test_a_mailing_that_cannot_be_frozen_keeps_no_other_waiting(
-    database: str, redis_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org")
+@pytest.fixture
+def office(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six people, in batches of three."""
+    set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=3)
     monkeypatch.setitem(app.conf, "broker_url", redis_server)
-    open_office(3)
+    open_office(6)
+
+
+def frozen(tmp_path: Path, *names: str) -> list[int]:
+    numbers = [send_mailing(write_folder(tmp_path / name)) for name in names]
+    for number in numbers:
+        freeze(number)
+    return numbers
+
+
+def spoil(mailing_id: int) -> None:
+    """Somebody's hand was in it."""
+    with transaction() as session:
+        session.execute(update(Batch).where(Batch.mailing_id == mailing_id).values(counts=5))
+
+
+def test_a_mailing_that_cannot_be_frozen_keeps_no_other_waiting(office: None, tmp_path: Path) -> None:
     bad, good = (send_mailing(write_folder(tmp_path / name)) for name in ("bad", "good"))
     with transaction() as session:
         session.execute(update(Mailing).where(Mailing.id == bad).values(audience={"lists": 5}))
     do_what_is_due()
     assert mailing_state(bad) == "freezing"
     assert mailing_state(good) == "sending"
+
+
+def test_claims_and_deferrals_of_a_spoilt_mailing_keep_no_other_waiting(
+    office: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = frozen(tmp_path, "bad", "good")
+    for mailing_id in (bad, good):
+        end_all(take(mailing_id, 1), State.deferred)
+        take(mailing_id, 2)  # and its worker sleeps
+    spoil(bad)
+    let_time_pass()
+    do_what_is_due()
+    assert states(good) == {"queued": 6}
+    assert f"mailing {bad}, batch 2: its claim cannot be ended" in caplog.text
+    assert f"mailing {bad} cannot be regrouped" in caplog.text
+
+
+def test_a_spoilt_mailing_that_was_cancelled_keeps_no_other_waiting(
+    office: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = frozen(tmp_path, "bad", "good")
+    spoil(bad)
+    for mailing_id in (bad, good):
+        with transaction() as session:
+            control.cancel(session, session.get_one(Mailing, mailing_id))
+    do_what_is_due()
+    assert states(good) == {"skipped": 6}
+    assert f"mailing {bad} cannot be settled" in caplog.text
+
+
+def test_a_mailing_that_cannot_be_finished_keeps_no_other_waiting(
+    office: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = frozen(tmp_path, "bad", "good")
+    finish = control.finish
+
+    def fail(session: Session, mailing_id: int) -> bool:
+        assert mailing_id != bad
+        return finish(session, mailing_id)
+
+    monkeypatch.setattr(control, "finish", fail)
+    for number in (1, 2):
+        end_all(take(good, number), State.sent)
+    do_what_is_due()
+    assert mailing_state(good) == "finished"
+
+
+def test_trouble_from_outside_ends_the_look(office: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [mailing_id] = frozen(tmp_path, "good")
+    take(mailing_id, 1)
+    let_time_pass()
+
+    def away(*_: object, **__: object) -> None:
+        raise Unavailable("the database is away")
+
+    monkeypatch.setattr(recovery, "record", away)
+    with pytest.raises(Unavailable):
+        do_what_is_due()

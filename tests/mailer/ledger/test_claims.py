@@ -206,6 +206,22 @@ def test_a_recorder_that_cannot_be_settled_keeps_no_other_waiting(mailing_id: in
     assert states(mailing_id) == {"uncertain": 2, "queued": 4}
 
 
+def test_a_claim_that_cannot_be_ended_keeps_no_other_of_its_mailing_waiting(mailing_id: int) -> None:
+    take(mailing_id, 1), take(mailing_id, 2)
+    with transaction() as session:
+        session.execute(update(Batch).where(Batch.number == 1).values(counts={}))
+    # All are uncertain: without a recorder nobody knows what was sent.
+    for path in recorder.open_files(settings().state_dir):
+        path.unlink()
+    let_time_pass()
+    assert [one.batch for one in recovery.expire_claims()] == [2]
+    assert [one.batch for one in recovery.expire_claims()] == []
+    with transaction() as session:
+        session.execute(update(Batch).where(Batch.number == 1).values(counts={"queued": 3}))
+    assert [one.batch for one in recovery.expire_claims()] == [1]
+    assert states(mailing_id) == {"uncertain": 6}
+
+
 def test_a_claim_whose_witness_fails_lets_go_of_its_recorder(mailing_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def disk_is_full(_number: int) -> None:
         raise OSError(28, "No space left on device")
