@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from config import garbage, trouble
 from config.database import reading, transaction
+from config.errors import Refused
 from config.settings import RelayUrl, settings
 from mailer import control, rates, relays
 from mailer.ledger import claims, recovery
@@ -155,7 +157,12 @@ def _send(claim: Claim) -> Ended:
         stamps = Stamps(session, mailing)
     if not isinstance(route, Route):
         return Ended(_without_a_relay(claim, route))
-    plans = {edition_id: plan_of(edition_id) for edition_id in {due.edition_id for due in claim.due}}
+    try:
+        plans = {edition_id: plan_of(edition_id) for edition_id in {due.edition_id for due in claim.due}}
+    except Refused as error:  # it will be, whoever asks, until a person has mended it
+        with transaction() as session:
+            _pause(session, mailing, str(error))
+        return Ended([])
     claim.recorder.relay(route.id)
     turn = Turn(claim, route.url, mailing.urgent)
     fleet = _fleet(route)
@@ -217,7 +224,7 @@ def _defect(claim: Claim, error: Exception) -> Ended:
 
 def _pause(session: Session, mailing: Mailing, reason: str) -> None:
     mailing = session.get_one(Mailing, mailing.id)
-    if mailing.state == MailingState.sending:
+    with suppress(Refused):  # somebody else was first
         control.pause(session, mailing, reason)
         log.error("mailing %d is paused: %s", mailing.id, reason)
 

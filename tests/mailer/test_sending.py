@@ -205,6 +205,45 @@ def test_an_error_of_our_own_waits_longer_each_time_says_so_and_fails_nobody(
     assert states(mailing_id) == {"sent": 20}
 
 
+@pytest.mark.parametrize("what", ["a file", "the sender"])
+def test_an_edition_that_nobody_can_get_waits_for_a_person(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_office(30)
+    folder = write_folder(tmp_path / "value-gap")
+    with (folder / "mailing.yaml").open("a") as file:
+        file.write("attachments: [annex.pdf]\n")
+    (folder / "annex.pdf").write_bytes(b"%PDF-1.4\n")
+    with Receiver() as receiver:
+        use(receiver, monkeypatch)
+        mailing_id = send_mailing(folder)
+        freeze(mailing_id)
+        with transaction() as session:
+            whole = dict(session.execute(select(Edition.id, Edition.compiled)).all())
+            for number, compiled in whole.items():
+                [annex] = compiled["attachments"]
+                missing = {"attachments": [annex | {"hash": "0" * 64}]}
+                broken = compiled | (missing if what == "a file" else {"sender": "press"})
+                session.execute(update(Edition).where(Edition.id == number).values(compiled=broken))
+        work()
+        assert mailing_state(mailing_id) == "paused"
+        with reading() as session:
+            reason = session.get_one(Mailing, mailing_id).pause_reason
+        assert re.fullmatch(
+            "the (en|fr) edition needs 'annex.pdf', which is not in the store; import it again"
+            if what == "a file"
+            else "the From or Reply-To of the (en|fr) edition is wrong: not an address",
+            reason,
+        )
+        assert states(mailing_id) == {"queued": 30}
+        with transaction() as session:
+            for number, compiled in whole.items():
+                session.execute(update(Edition).where(Edition.id == number).values(compiled=compiled))
+            control.resume(session, session.get_one(Mailing, mailing_id))
+        work()
+        assert len(received(receiver)) == 30
+
+
 def test_two_relays_share_and_one_may_die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_office(80)
     with Receiver() as receiver:
