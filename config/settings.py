@@ -6,7 +6,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -76,6 +76,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_host(parts: SplitResult) -> bool:
+    """Whether a URL names a host, and a port or none, that could be."""
+    try:
+        return bool(parts.hostname and parts.hostname.encode("idna")) and parts.port != 0
+    except ValueError:  # a UnicodeError is one
+        return False
 
 
 def _rate(value: str | None) -> float | None:
@@ -163,10 +171,16 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public(cls, value: str) -> str:
+        value = value.strip()
+        if not value:
+            return value
+        # It stands in a header of every message, where neither could.
+        if " " in value or not value.isprintable() or not {"<", ">"}.isdisjoint(value):
+            raise ValueError("write it without spaces and angle brackets, as https://press.example.org")
         parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        if parts.scheme not in ("http", "https") or not _is_host(parts) or parts.query or parts.fragment:
             raise ValueError("write it as https://press.example.org")
-        return value.rstrip("/")
+        return parts.geturl().rstrip("/")
 
     @field_validator("source_url")
     @classmethod

@@ -16,7 +16,10 @@ _printable = re.compile(r"[ -~]*").fullmatch
 
 
 class RenderError(BroadsideError):
-    """One recipient's message cannot be made. Names the edition and the part, and nothing of the person."""
+    """One recipient's message cannot be made. Names the edition and the part, and nothing of the person.
+
+    The part is "address" where it comes of the recipient's own address; of all else everybody's message may have it.
+    """
 
     def __init__(self, language: str, part: str, reason: str) -> None:
         super().__init__(f"the {part} of the {language} edition cannot be made for this recipient: {reason}")
@@ -81,9 +84,11 @@ class MessagePlan:
         try:
             values = context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.list_title)
             subject = self._subject.text(values)
+            part = "address"
+            to = headers.mailbox("To", f"{recipient.first_name} {recipient.last_name}", recipient.email)
             part = "header"
             before, *behind = self._skeleton.pieces
-            pieces = [self._header(recipient, stamp, subject), before]
+            pieces = [self._header(to, stamp, subject), before]
             for (name, body), after in zip(self._bodies, behind, strict=True):
                 part = name
                 pieces += body.encoded(values)
@@ -94,12 +99,11 @@ class MessagePlan:
             raise RenderError(self.language, part, type(error).__name__) from None
         return pieces
 
-    def _header(self, recipient: Recipient, stamp: Stamp, subject: str) -> bytes:
+    def _header(self, to: str, stamp: Stamp, subject: str) -> bytes:
         if not headers.cleaned(subject):
             raise headers.BadValue("the subject is empty")
         if not _printable(stamp.message_id + stamp.date + stamp.feedback_id):
             raise headers.BadValue("a control character in the Message-ID, Date or Feedback-ID")
-        name = f"{recipient.first_name} {recipient.last_name}"
         ways_out = [stamp.unsubscribe_url]
         if stamp.unsubscribe_mailto:
             ways_out.append(stamp.unsubscribe_mailto)
@@ -108,7 +112,7 @@ class MessagePlan:
         return "".join(
             (
                 self._sender,
-                headers.mailbox("To", name, recipient.email),
+                to,
                 headers.unstructured("Subject", subject),
                 f"Date: {stamp.date}\r\n",
                 f"Message-ID: {stamp.message_id}\r\n",

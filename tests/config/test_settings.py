@@ -6,6 +6,7 @@ import pytest
 
 from config.errors import Refused
 from config.settings import RelayUrl, read_settings
+from mailer.plan.headers import urls
 
 LONG = "k" * 32
 
@@ -28,6 +29,12 @@ def alone(environment: object) -> None:
         ("SMTP_URL", "smtps://127.0.0.1?tls=none"),
         ("PUBLIC_URL", "press.example.org"),
         ("PUBLIC_URL", "ftp://press.example.org"),
+        ("PUBLIC_URL", "https://press.example.org/our office"),
+        ("PUBLIC_URL", "https://press.example.org/\u00a0x"),
+        ("PUBLIC_URL", "https://press\t.example.org"),
+        ("PUBLIC_URL", "https://<press.example.org>"),
+        ("PUBLIC_URL", "https://press.example.org:https"),
+        ("PUBLIC_URL", "https://é..example.org"),
         ("BOUNCE_DOMAIN", "press@example.org"),
         ("LIST_DOMAIN", "localhost"),
         ("SECRET_KEY", "short"),
@@ -53,6 +60,20 @@ def test_no_mail_leaves_the_machine_without_a_way_out(monkeypatch: pytest.Monkey
             read_settings()
     monkeypatch.setenv("BROADSIDE_PUBLIC_URL", "https://press.example.org/")
     assert read_settings().web_url == "https://press.example.org"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("HTTPS://press.example.org", "https://press.example.org"),
+        (" https://press.example.org/office/ ", "https://press.example.org/office"),
+        ("https://prëss.example.org:8443", "https://prëss.example.org:8443"),
+    ],
+)
+def test_a_public_url_is_read_as_headers_have_it(written: str, read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROADSIDE_PUBLIC_URL", written)
+    assert read_settings().web_url == read
+    assert urls("List-Unsubscribe", f"{read}/u/token").startswith("List-Unsubscribe: <https://")
 
 
 def test_the_two_keys_differ(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from config.database import reading, transaction
-from mailer import control
+from mailer import control, stamps
 from mailer.check import check_mailing
 from mailer.freeze import freeze
 from mailer.ledger.models import Attempt, Batch, Delivery
@@ -381,6 +381,39 @@ def test_a_message_that_cannot_be_made_fails_and_pauses_its_mailing(
         work()
         assert states(mailing_id) == {"sent": 9, "failed": 1}
         assert set(received(receiver).values()) == {1}
+
+
+@pytest.mark.parametrize("subject", ["{{ attributes.title }}", "News"])
+def test_a_header_that_is_wrong_for_everybody_pauses_its_mailing(
+    subject: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_office(10)
+    if subject == "News":
+        monkeypatch.setattr(stamps, "feedback_id", lambda *_: "two\nlines")
+    with Receiver() as receiver:
+        use(receiver, monkeypatch)
+        text = f"---\nsubject: '{subject}'\npreheader: B\nheadline: C\nstandfirst: D\nauthor: {{name: E, role: F}}\n---\nG\n"
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap", en_md=text, fr_md=text))
+        work()
+        assert mailing_state(mailing_id) == "paused"
+        assert states(mailing_id) == {"failed": 1, "queued": 9}
+        assert not receiver.messages
+
+
+def test_an_address_that_no_header_can_hold_fails_that_one_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_office(10)
+    with transaction() as session:
+        session.execute(
+            update(Subscriber).where(Subscriber.email == "reader4@example.org").values(email="reader4>@example.org")
+        )
+    with Receiver() as receiver:
+        use(receiver, monkeypatch)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        work()
+        assert mailing_state(mailing_id) == "finished"
+        assert states(mailing_id) == {"sent": 9, "failed": 1}
 
 
 @pytest.mark.parametrize("says_so", [True, False])

@@ -281,13 +281,13 @@ def test_an_edition_that_fails_for_somebody_says_which_part_and_not_who(part: st
 
 
 def test_an_address_that_cannot_stand_in_a_header_fails_that_recipient() -> None:
-    with pytest.raises(RenderError, match=r"^the header of the en edition .*: not an address$"):
+    with pytest.raises(RenderError, match=r"^the address of the en edition .*: not an address$"):
         MessagePlan(edition(), MEDIA).assemble(ZOE._replace(email="zoe@label.example>\r\nBcc: x@example.org"), STAMP)
 
 
 def test_an_empty_subject_fails() -> None:
     plan = MessagePlan(edition(subject=place("attributes.headline", "in_header")), MEDIA)
-    with pytest.raises(RenderError, match="subject is empty"):
+    with pytest.raises(RenderError, match=r"the header of the en edition .* subject is empty"):
         plan.assemble(ZOE, STAMP)
     plan.assemble(ZOE._replace(attributes={"headline": "News"}), STAMP)
 
@@ -295,7 +295,7 @@ def test_an_empty_subject_fails() -> None:
 @pytest.mark.parametrize("field", ["message_id", "date", "feedback_id", "list_id", "list_help", "unsubscribe_url"])
 def test_a_stamp_makes_no_header_either(field: str) -> None:
     mark = stamp(**{field: f"{getattr(STAMP, field)}\r\nBcc: x@example.org"})
-    with pytest.raises(RenderError):
+    with pytest.raises(RenderError, match=r"^the header of the en edition"):
         MessagePlan(edition(), MEDIA).assemble(ZOE, mark)
 
 
