@@ -245,7 +245,7 @@ def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Ite
             yield _envelope(slot, due, plans[due.edition_id], stamps, date)
         except RenderError as error:
             turn.failed.append(Outcome(due.seq, State.failed, reason=str(error), was_attempted=False))
-            if error.part != "address":
+            if not error.alone:
                 # A mistake that the check did not see: everybody may have it, so the mailing stops here.
                 turn.broken = str(error)
                 return

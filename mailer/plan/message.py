@@ -11,20 +11,20 @@ from mailer.plan.compiled import CompiledEdition
 from mailer.plan.skeleton import skeleton
 from mailer.recipient import Recipient
 from mailer.render.personal import TooLarge, context, environment
+from mailer.render.values import TooManyItems
 
 _printable = re.compile(r"[ -~]*").fullmatch
 
 
 class RenderError(BroadsideError):
-    """One recipient's message cannot be made. Names the edition and the part, and nothing of the person.
+    """One recipient's message cannot be made. Names the edition and the part, and nothing of the person."""
 
-    The part is "address" where it comes of the recipient's own address; of all else everybody's message may have it.
-    """
-
-    def __init__(self, language: str, part: str, reason: str) -> None:
+    def __init__(self, language: str, part: str, reason: str, *, alone: bool = False) -> None:
+        """`alone`: it comes of the recipient's own address or lists. All else everybody's message may have."""
         super().__init__(f"the {part} of the {language} edition cannot be made for this recipient: {reason}")
         self.language = language
         self.part = part
+        self.alone = alone
 
 
 class Stamp(NamedTuple):
@@ -94,7 +94,9 @@ class MessagePlan:
                 pieces += body.encoded(values)
                 pieces.append(after)
         except (TooLarge, headers.BadValue) as error:  # their texts are ours and hold no values
-            raise RenderError(self.language, part, str(error)) from None
+            raise RenderError(self.language, part, str(error), alone=part == "address") from None
+        except TooManyItems as error:
+            raise RenderError(self.language, part, str(error), alone=True) from None
         except Exception as error:  # noqa: BLE001 - an author's expression may raise anything, and its text hold values
             raise RenderError(self.language, part, type(error).__name__) from None
         return pieces

@@ -11,15 +11,13 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 
 from config.errors import Refused
-from mailer.render.values import as_text, is_empty
+from mailer.render.values import MOST_ITEMS, TooManyItems, as_text, is_empty
 
 FORMATS = ("short", "medium", "long", "full")
 """How long a date or time is written; a filter's only argument."""
 
 MOST_DIGITS = 30
 """Of a number."""
-MOST_ITEMS = 1_000
-"""Of one list."""
 
 Filter = Callable[..., Any]
 
@@ -137,7 +135,7 @@ def follows(topics: Any, wanted: list[str]) -> bool:
 def _items(value: Any) -> tuple[Any, ...]:
     if isinstance(value, (tuple, list)):
         if len(value) > MOST_ITEMS:
-            raise Refused(f"a list of {len(value):,} items is too long for a message; shorten this person's attribute")
+            raise TooManyItems
         return tuple(value)
     return () if is_empty(value) else (value,)
 

@@ -32,12 +32,9 @@ FIELDS = frozenset({*TEXT_FIELDS, *LIST_FIELDS, *LINK_FIELDS, *MAILING_FIELDS, "
 """What an author may name. All are always defined."""
 LOOP_FIELDS = frozenset({"first", "last", "index"})
 
-MOST_ITEMS = 1_000
-"""Of loops in one message, all parts together."""
-
 
 class TooLarge(Refused):
-    """One person's values would make a message beyond all measure."""
+    """A text would be beyond all measure."""
 
 
 class Attributes(dict[str, Any]):
@@ -50,15 +47,13 @@ class Budget:
     __slots__ = ("items",)
 
     def __init__(self) -> None:
-        self.items = MOST_ITEMS
+        self.items = values.MOST_ITEMS
 
     def spend(self, items: int) -> None:
-        """Count down; raises TooLarge when there is none left."""
+        """Count down; raises TooManyItems when there is none left."""
         self.items -= items
         if self.items < 0:
-            raise TooLarge(
-                f"this person's lists have more than {MOST_ITEMS:,} items; shorten their topics or attributes"
-            )
+            raise values.TooManyItems
 
 
 class PersonalEnvironment(ImmutableSandboxedEnvironment):

@@ -13,8 +13,13 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 from markupsafe import escape
 
+from config.errors import Refused
+
 BUDGET = "budget of this message"
 """The context's key of the Budget; no author can name it."""
+
+MOST_ITEMS = 1_000
+"""Of one list, and of all loops in one message, all parts together."""
 
 _CALENDAR_LINE = 70
 """Octets; a line of a calendar has at most 75."""
@@ -23,6 +28,13 @@ _MARKUP = re.compile("[&<>'\"]")
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]+")
 _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
+
+
+class TooManyItems(Refused):
+    """One person's lists are too long for a message: it is theirs that cannot be made, and nobody else's."""
+
+    def __init__(self) -> None:
+        super().__init__(f"this person's lists have more than {MOST_ITEMS:,} items; shorten their topics or attributes")
 
 
 def clean(text: str) -> str:

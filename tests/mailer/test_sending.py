@@ -22,7 +22,7 @@ from subscribers.consent import unsubscribe
 from subscribers.models import List, Reason, Subscriber
 from subscribers.suppression import suppress
 from tasks.housekeeping import settle_cancelled
-from tests.press import ledger, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
+from tests.press import ENGLISH, ledger, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
 from tests.receiver_session import Received, Say, Script, Session
 from tests.servers import free_port
@@ -400,17 +400,19 @@ def test_a_header_that_is_wrong_for_everybody_pauses_its_mailing(
         assert not receiver.messages
 
 
-def test_an_address_that_no_header_can_hold_fails_that_one_delivery(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "theirs", [{"email": "reader4>@example.org"}, {"topics": ["t"] * 1001}, {"attributes": {"x": ["t"] * 1001}}]
+)
+def test_what_is_wrong_with_one_person_alone_fails_that_one_delivery(
+    theirs: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_office(10)
     with transaction() as session:
-        session.execute(
-            update(Subscriber).where(Subscriber.email == "reader4@example.org").values(email="reader4>@example.org")
-        )
+        session.execute(update(Subscriber).where(Subscriber.email == "reader4@example.org").values(theirs))
     with Receiver() as receiver:
         use(receiver, monkeypatch)
-        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        text = ENGLISH + "{% for topic in topics %}{{ topic }}{% endfor %} {{ attributes.x | join }}\n"
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap", en_md=text))
         work()
         assert mailing_state(mailing_id) == "finished"
         assert states(mailing_id) == {"sent": 9, "failed": 1}
