@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Turn:
     """The relay may get no more for a while."""
     broken: str = ""
     failed: list[Outcome] = field(default_factory=list)
-    """Deliveries whose message cannot be made; `broken` says why if it may be so for everybody."""
+    """Deliveries whose message cannot be made, or not now; `broken` says why if it may be so for everybody."""
 
     def end_sent(self, key: int) -> bool:
         """Mark a message as sent, then look once more whether it may be; if not, take the mark back.
@@ -212,13 +213,27 @@ def _broken(due: Due) -> Outcome:
     return Outcome(due.seq, State.deferred, reason="the relay closed every connection on which it was announced")
 
 
+def _defect_of_one(mailing_id: int, due: Due, error: Exception) -> Outcome:
+    """After an error of our own with one message: it waits, longer each time, and those behind it go on."""
+    words = f"mailing {mailing_id}: a message cannot be made: {type(error).__name__}"
+    if trouble.not_lately(words):
+        # Where, but not in its own words: they may hold a person's data.
+        log.error("%s\n%s", words, "".join(traceback.format_tb(error.__traceback__)))
+    return Outcome(due.seq, State.deferred, reason=_unexpected(error))
+
+
+def _unexpected(error: Exception) -> str:
+    return f"an unexpected error, of which the worker's log tells more: {type(error).__name__}"
+
+
 def _defect(claim: Claim, error: Exception) -> Ended:
     """After an error of our own: what was begun stands in the recorder; the rest waits, longer each time."""
     evidence = claim.recorder.evidence()
     outcomes = outcomes_of(evidence)
     decided = {outcome.seq for outcome in outcomes}
-    reason = f"an unexpected error, of which the worker's log tells more: {type(error).__name__}"
-    waiting = [Outcome(due.seq, State.deferred, reason=reason) for due in claim.due if due.seq not in decided]
+    waiting = [
+        Outcome(due.seq, State.deferred, reason=_unexpected(error)) for due in claim.due if due.seq not in decided
+    ]
     return Ended(outcomes + waiting, evidence.relay_id)
 
 
@@ -242,13 +257,19 @@ def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Ite
         if time.monotonic() - dated >= 1:
             date, dated = formatdate(localtime=False), time.monotonic()
         try:
-            yield _envelope(slot, due, plans[due.edition_id], stamps, date)
+            envelope = _envelope(slot, due, plans[due.edition_id], stamps, date)
         except RenderError as error:
             turn.failed.append(Outcome(due.seq, State.failed, reason=str(error), was_attempted=False))
             if not error.alone:
                 # A mistake that the check did not see: everybody may have it, so the mailing stops here.
                 turn.broken = str(error)
                 return
+        except Exception as error:
+            if trouble.in_words(error) is not None:
+                raise
+            turn.failed.append(_defect_of_one(turn.claim.mailing_id, due, error))
+        else:
+            yield envelope
 
 
 def _envelope(slot: int, due: Due, plan: MessagePlan, stamps: Stamps, date: str) -> Envelope:

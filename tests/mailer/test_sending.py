@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
+from config import trouble
 from config.database import reading, transaction
 from mailer import control, stamps
 from mailer.check import check_mailing
@@ -17,6 +19,7 @@ from mailer.freeze import freeze
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.states import State
 from mailer.models import Edition, Mailing, Relay
+from mailer.plan.message import Stamp
 from mailer.sending import send_batch
 from subscribers.consent import unsubscribe
 from subscribers.models import List, Reason, Subscriber
@@ -242,6 +245,36 @@ def test_an_edition_that_nobody_can_get_waits_for_a_person(
             control.resume(session, session.get_one(Mailing, mailing_id))
         work()
         assert len(received(receiver)) == 30
+
+
+def test_an_error_of_our_own_with_one_message_keeps_no_other_of_its_batch_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_office(20)
+    stamp, personal = stamps.Stamps.stamp, "anna@example.org"
+
+    def fail(self: stamps.Stamps, seq: int, *args: Any) -> Stamp:
+        if seq in {1, 2, 8}:
+            raise KeyError(personal)
+        return stamp(self, seq, *args)
+
+    monkeypatch.setattr(stamps.Stamps, "stamp", fail)
+    monkeypatch.setattr(trouble, "_said", {})
+    with Receiver() as receiver:
+        use(receiver, monkeypatch, deferral_seconds=100)
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
+        work()
+        assert len(received(receiver)) == 17
+    assert states(mailing_id) == {"sent": 17, "deferred": 3}
+    with reading() as session:
+        deferred = session.execute(
+            select(Delivery.reason, Delivery.attempts, Delivery.deferred_since).where(Delivery.state == State.deferred)
+        ).all()
+    assert {(row.reason.rpartition(": ")[2], row.attempts) for row in deferred} == {("KeyError", 1)}
+    assert all(row.deferred_since for row in deferred)
+    assert caplog.text.count("a message cannot be made: KeyError") == 1
+    assert ", in _envelope" in caplog.text
+    assert personal not in caplog.text
 
 
 def test_two_relays_share_and_one_may_die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
