@@ -84,9 +84,9 @@ def _fleet(relay: RelayUrl, envelopes: list[Envelope]) -> float:
     """Messages a second through our own client."""
     fleet, notes = Fleet(relay, settings().connections), Notes()
     try:
-        fleet.run(iter(messages(50)), Notes(), lambda: True)  # connects
+        fleet.run(iter(messages(50)), Notes())  # connects
         began = time.perf_counter()
-        fleet.run(iter(envelopes), notes, lambda: True)
+        fleet.run(iter(envelopes), notes)
         seconds = time.perf_counter() - began
     finally:
         fleet.close()

@@ -63,7 +63,7 @@ def measure(mailing_id: int) -> dict[str, float]:
         turn = Turn(claim, relay, urgent=False)
         claim.recorder.relay(1)
         with step("sending: joining, the flight recorder"):
-            fleet.run(iter(envelopes), turn, lambda: True)
+            fleet.run(iter(envelopes), turn)
         with step("recording"), transaction() as session:
             outcomes = outcomes_of(claim.recorder.evidence())
             record(session, mailing_id, number, claim.number, outcomes, relay_id=1)

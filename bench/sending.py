@@ -92,9 +92,9 @@ def messages(mailing_id: int, number: int) -> list[Envelope]:
 
 def _down_the_sockets(ready: list[Envelope]) -> tuple[float, float]:
     fleet = Fleet(settings().relays[0], settings().connections)
-    fleet.run(iter(ready[:50]), _Nobody(), lambda: True)  # connects
+    fleet.run(iter(ready[:50]), _Nobody())  # connects
     began = time.time()
-    outcome = fleet.run(_repeated(ready), _Nobody(), lambda: True)
+    outcome = fleet.run(_repeated(ready), _Nobody())
     ended = time.time()
     assert not outcome.not_begun
     assert not outcome.unknown

@@ -28,12 +28,14 @@ from mailer.plans import plan_of
 from mailer.relays import Route
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
+from mailer.smtp.run import Go
 from mailer.stamps import Stamps
 
 log = logging.getLogger(__name__)
 
 TURN = 2.0
-"""Seconds of work after which a batch that is not through is given back, so that others get their turn."""
+"""Seconds of work after which no message of a batch is begun, so that others get their turn. What is announced goes on
+to its end, however slow the relay; what is left of the batch is given back."""
 
 TOO_LARGE = "5.3.4"
 """In a server's words, or in ours for it: the message is larger than it takes from anybody (RFC 3463, 3.4)."""
@@ -47,7 +49,11 @@ class Turn:
     relay: RelayUrl
     urgent: bool
     began: float = field(default_factory=time.monotonic)
+    """When the work began, in seconds of the monotonic clock."""
+    over: bool = False
+    """The others have their turn now: no message may be begun."""
     stopped: bool = False
+    """The mailing is not being sent any more: paused or cancelled."""
     answered: bool = False
     """The relay was reached."""
     spent: bool = False
@@ -59,7 +65,7 @@ class Turn:
     def end_sent(self, key: int) -> bool:
         """Mark a message as sent, then look once more whether it may be; if not, take the mark back.
 
-        At the lease, so that a taker who sees no mark can trust it; and whether the mailing is to be paused.
+        The look is at the lease, so that a taker who sees no mark can trust it, and at what pauses the mailing.
         """
         self.claim.recorder.end_sent(key)
         if self.claim.lease.may_begin() and not self.broken:
@@ -79,22 +85,27 @@ class Turn:
                 " relay, retry what failed and resume, or cancel and send a smaller one"
             )
 
-    def may_go_on(self) -> bool:
-        """Say, about once a second, whether another message may be begun."""
+    def watch(self) -> Go:
+        """Say, about once a second, whether another message may be begun and what is announced may go on."""
+        if time.monotonic() - self.began >= TURN:
+            self.over = True
         try:
             if self.claim.lease.wants_renewal():
                 claims.renew(self.claim)
-            if time.monotonic() - self.began >= TURN or not self._wanted():
-                self.stopped = True
+            self._look()
         except DBAPIError:
             # The lease runs on without the database, and says itself when it is over.
             log.warning("the lease cannot be renewed", exc_info=True)
-        return not (self.stopped or self.broken) and self.claim.lease.may_begin()
+        if self.stopped or self.broken or not self.claim.lease.may_begin():
+            return Go.STOP
+        return Go.FINISH if self.over else Go.ON
 
-    def _wanted(self) -> bool:
+    def _look(self) -> None:
+        """See whether the mailing is still being sent, and whether an urgent one waits."""
         with reading() as session:
             state = session.scalar(select(Mailing.state).where(Mailing.id == self.claim.mailing_id))
-            return state == MailingState.sending and (self.urgent or not control.waiting(session, urgent=True))
+            self.stopped = state != MailingState.sending
+            self.over = self.over or (not self.urgent and control.waiting(session, urgent=True) > 0)
 
 
 @garbage.not_searched_for()
@@ -167,12 +178,12 @@ def _send(claim: Claim) -> Ended:
     claim.recorder.relay(route.id)
     turn = Turn(claim, route.url, mailing.urgent)
     fleet = _fleet(route)
-    result = fleet.run(_envelopes(turn, plans, stamps), turn, turn.may_go_on)
+    result = fleet.run(_envelopes(turn, plans, stamps), turn, turn.watch)
     outcomes = outcomes_of(claim.recorder.evidence()) + turn.failed
     if result.relay_error is not None:
         outcomes += _relay_is_down(claim, route, str(result.relay_error), {outcome.seq for outcome in outcomes})
     else:
-        if turn.may_go_on():
+        if turn.watch() is Go.ON:
             outcomes += [_broken(claim.due[key]) for key in result.not_begun]
         if turn.answered:
             _relay_is_up(route, fleet.size_limit)

@@ -87,7 +87,7 @@ def send_test(session: Session, mailing: Mailing, address: str, *, language: str
         answer = _Answer()
         fleet = Fleet(relay, 1)
         try:
-            result = fleet.run(iter([Envelope(0, made.return_path, to, (made.content,))]), answer, lambda: True)
+            result = fleet.run(iter([Envelope(0, made.return_path, to, (made.content,))]), answer)
         finally:
             fleet.close()
         if answer.code:

@@ -8,10 +8,12 @@ from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.lane import Journal, Timeouts
 from mailer.smtp.opener import Opener
-from mailer.smtp.run import Crew, Outcome, Run
+from mailer.smtp.run import Crew, Go, Outcome, Run
 
 IDLE_LIMIT = 60.0
+"""Seconds for which a resting connection is trusted: servers and firewalls forget one that says nothing for minutes."""
 LOOK_EVERY = 1.0
+"""Seconds: a pause has to stop everything within two."""
 
 
 class Fleet:
@@ -46,12 +48,12 @@ class Fleet:
         """Octets of the largest message that the relay takes, as it last said; 0: no limit; None: nothing said yet."""
         return self._crew.size_limit
 
-    def run(self, envelopes: Iterator[Envelope], journal: Journal, watch: Callable[[], bool]) -> Outcome:
+    def run(self, envelopes: Iterator[Envelope], journal: Journal, watch: Callable[[], Go] = lambda: Go.ON) -> Outcome:
         """Send all envelopes; return when each one taken has a verdict or is named in the outcome.
 
-        Takes envelopes a little ahead of need: a row (mailer.smtp.run) and one a connection. When `watch` returns
-        False nothing more is begun and only outstanding replies are read. What envelopes, journal or watch raise is
-        raised here, with every connection closed where it was not the iterator.
+        Takes envelopes a little ahead of need: a row (mailer.smtp.run) and one a connection. `watch` says how to go
+        on. What envelopes, journal or watch raise is raised here: once outstanding replies are read where it was the
+        iterator, else at once, with each connection closed on which something was under way.
         """
         for lane in list(self._crew.lanes):
             if monotonic() - lane.idle_since > self._idle_limit or not lane.is_alive():

@@ -4,6 +4,7 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 from time import monotonic
 
 from config.log import scrub
@@ -22,6 +23,19 @@ STOPPED = "sending was stopped"
 ROW = 128
 """Messages taken in a row before they are sent. Making several and then sending several keeps what each needs in the
 processor's caches: one by one a message takes a third longer."""
+
+
+class Go(IntEnum):
+    """What a watch says. Each is more of an end than the one before, and none is taken back."""
+
+    ON = 0
+    FINISH = 1
+    """Begin nothing more: what waits is handed back, what is announced goes on to its end."""
+    STOP = 2
+    """Send the end of nothing more: only replies to what was sent are read."""
+
+
+ON, FINISH, STOP = Go
 
 
 @dataclass(slots=True)
@@ -60,7 +74,7 @@ class Run:
     """The loop over one iterator of envelopes."""
 
     def __init__(
-        self, crew: Crew, envelopes: Iterator[Envelope], journal: Journal, watch: Callable[[], bool], tick: float
+        self, crew: Crew, envelopes: Iterator[Envelope], journal: Journal, watch: Callable[[], Go], tick: float
     ) -> None:
         self.crew = crew
         self.journal = journal
@@ -71,7 +85,7 @@ class Run:
         self._next_look = monotonic() + tick
         self._waiting: deque[Message] = deque()
         self._exhausted = False
-        self._stopped = False
+        self._go = ON
         self._failure: Exception | None = None
         self._trouble: RelayError | None = None
         self._strikes = 0  # openings failed and connections lost in a row, without a verdict between
@@ -86,7 +100,8 @@ class Run:
             if monotonic() >= self._next_look:
                 self._look()
             self._staff()
-            if (self._exhausted or self._stopped) and not self._waiting and not any(lane.busy for lane in crew.lanes):
+            begins_more = self._waiting or not (self._exhausted or self._go is not ON)
+            if not begins_more and not any(lane.busy for lane in crew.lanes):
                 break
             if crew.lanes:
                 ready = crew.selector.select(0.02 if crew.opener.pending else self._tick)
@@ -96,15 +111,14 @@ class Run:
                     self._serve(key.data, events)
         if self._failure:
             raise self._failure
-        if self.outcome.not_begun and self._strikes and not self._stopped:
+        if self.outcome.not_begun and self._strikes and self._go is ON:
             self.outcome.relay_error = self._trouble  # the last thing known of the relay is that it fails
         return self.outcome
 
     def _look(self) -> None:
         """Once a tick: ask whether to go on, and end what took too long."""
-        if not self._watch():
-            self._stopped = True
-        if self._stopped:
+        self._go = max(self._go, self._watch())
+        if self._go is not ON:
             self._halt()
         now = monotonic()
         for lane in list(self.crew.lanes):
@@ -113,14 +127,16 @@ class Run:
         self._next_look = monotonic() + self._tick
 
     def _stop(self) -> None:
-        """Begin nothing more; what is under way is seen to at the next turn of the loop."""
-        self._stopped = True
+        """Send the end of nothing more; what is under way is seen to when the loop comes round."""
+        self._go = STOP
         self._next_look = 0.0
 
     def _halt(self) -> None:
-        """Hand back all whose end was not sent; only replies are still read."""
+        """Hand back what waits and, to stop, all whose end was not sent."""
         self.outcome.not_begun.extend(message.key for message in self._waiting)
         self._waiting.clear()
+        if self._go is not STOP:
+            return
         for lane in list(self.crew.lanes):
             ending = lane.conversation.ending
             if ending is not None and ending.ended:
@@ -150,9 +166,9 @@ class Run:
         may_open = not self._open_failed and self._strikes < max(STRIKES, crew.connections)
         while may_open and len(crew.lanes) + opener.pending < crew.connections and self._has(opener.pending + 1):
             opener.start()
-        if not (crew.lanes or opener.pending or self._stopped) and self._has(1):
+        if not (crew.lanes or opener.pending) and self._go is ON and self._has(1):
             self.outcome.relay_error = self._trouble
-            self._stopped = True
+            self._go = STOP
             self._halt()
 
     def _has(self, number: int) -> bool:
@@ -169,7 +185,7 @@ class Run:
             self._waiting.append(message)
 
     def _pull(self) -> Message | None:
-        if self._exhausted or self._stopped:
+        if self._exhausted or self._go is not ON:
             return None
         try:
             return Message(next(self._envelopes))
@@ -182,7 +198,7 @@ class Run:
 
     def _take(self, conversation: Conversation) -> tuple[Message | None, tuple[bytes, bytes]]:
         """The next message that this server can be offered, with its commands."""
-        while not self._stopped:
+        while self._go is ON:
             message = self._waiting.popleft() if self._waiting else self._pull()
             if message is None:
                 break
@@ -211,7 +227,7 @@ class Run:
         """Give the server all it can be given now."""
         conversation = lane.conversation
         while conversation.state is not State.WAITING and not lane.unwritten:
-            if self._stopped:
+            if self._go is STOP:
                 if conversation.announced is not None:
                     self._drop(lane, STOPPED)
                 return
@@ -258,7 +274,7 @@ class Run:
         """Close a lane; what it carried is unknown where its end was sent, else put back."""
         conversation, was_busy = lane.conversation, lane.busy
         self.crew.dismiss(lane)
-        if was_busy and not self._stopped:
+        if was_busy and self._go is not STOP:
             self._strikes += not lane.fruitful
             self._trouble = RelayUnavailable(f"relay {self.crew.name}: {scrub(reason)}")
         for message in (conversation.announced, conversation.ending):
@@ -268,7 +284,7 @@ class Run:
                 self.outcome.unknown.append(message.key)
             elif message.busy and message.attempts > 1:
                 self.journal.replied(message.key, 421, message.busy)
-            elif self._stopped or message.attempts >= ATTEMPTS:
+            elif self._go is not ON or message.attempts >= ATTEMPTS:
                 self.outcome.not_begun.append(message.key)
             else:
                 self._waiting.appendleft(message)

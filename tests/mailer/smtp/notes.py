@@ -7,7 +7,7 @@ from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.smtp.lane import Timeouts
-from mailer.smtp.run import Outcome
+from mailer.smtp.run import Go, Outcome
 from tests.receiver import Received, Receiver
 
 SHORT = Timeouts(connect=5, greeting=5, mail=0.4, rcpt=0.4, data=0.4, block=0.4, end=0.4)
@@ -77,7 +77,7 @@ def deliver(
     connections: int = 2,
     timeouts: Timeouts | None = None,
     notes: Notes | None = None,
-    watch: Callable[[], bool] = lambda: True,
+    watch: Callable[[], Go] = lambda: Go.ON,
     relay: RelayUrl | None = None,
 ) -> tuple[Notes, Outcome]:
     """Send with a fleet of its own; checks that every envelope taken is accounted for exactly once."""

@@ -54,7 +54,7 @@ def test_the_same_bytes_arrive() -> None:
     )
     with serving() as (port, handler):
         notes, fleet = Notes(), Fleet(RelayUrl(f"smtp://127.0.0.1:{port}"), 2)
-        outcome = fleet.run(iter(envelopes), notes, lambda: True)
+        outcome = fleet.run(iter(envelopes), notes)
         fleet.close()
     assert notes.codes() == dict.fromkeys(range(22), 250) | {3: 550}
     assert not outcome.unknown and not outcome.not_begun
@@ -67,7 +67,7 @@ def test_the_same_bytes_arrive() -> None:
 def test_over_its_limit_it_is_not_even_asked() -> None:
     with serving(data_size_limit=10_000) as (port, handler):
         notes, fleet = Notes(), Fleet(RelayUrl(f"smtp://127.0.0.1:{port}"), 1)
-        fleet.run(iter([message(1, 9000), message(2, 11_000)]), notes, lambda: True)
+        fleet.run(iter([message(1, 9000), message(2, 11_000)]), notes)
         fleet.close()
     assert notes.codes() == {1: 250, 2: 552}
     assert len(handler.taken) == 1
@@ -83,7 +83,7 @@ def test_encrypted_and_logged_in(certificate: Certificate, monkeypatch: pytest.M
     with serving(tls_context=certificate.server, **options) as (port, handler):
         notes = Notes()
         fleet = Fleet(RelayUrl(f"smtp://press:word@localhost:{port}?tls=starttls"), 2)
-        fleet.run(iter(messages(10, 50_000)), notes, lambda: True)
+        fleet.run(iter(messages(10, 50_000)), notes)
         fleet.close()
     assert len(handler.taken) == 9
     assert notes.codes() == dict.fromkeys(range(10), 250) | {3: 550}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.smtp.lane import Timeouts
+from mailer.smtp.run import Go
 from tests.mailer.smtp.notes import SHORT, Notes, check_account, messages, relay_of, watching
 from tests.receiver import Received, Receiver, Say, Script, Session
 
@@ -73,6 +74,7 @@ class Bad(Script):
     size=st.sampled_from([0, 5000, 400_000]),
     lease=st.sampled_from([1_000_000, 1_000_000, 7]),
     looks=st.sampled_from([1_000_000, 1_000_000, 1, 3]),
+    then=st.sampled_from([Go.FINISH, Go.STOP]),
 )
 def test_every_message_is_in_exactly_one_place(
     plan: list[tuple[int, Say]],
@@ -84,6 +86,7 @@ def test_every_message_is_in_exactly_one_place(
     size: int,
     lease: int,
     looks: int,
+    then: Go,
 ) -> None:
     remaining = iter(range(looks))
     pulled: list[Envelope] = []
@@ -93,7 +96,7 @@ def test_every_message_is_in_exactly_one_place(
         fleet = Fleet(relay_of(receiver), connections, timeouts=limits, look_every=0.03)
         try:
             outcome = fleet.run(
-                watching(pulled, messages(count, size)), notes, lambda: next(remaining, None) is not None
+                watching(pulled, messages(count, size)), notes, lambda: then if next(remaining, None) is None else Go.ON
             )
         finally:
             fleet.close()

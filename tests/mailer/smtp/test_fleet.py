@@ -9,7 +9,7 @@ import pytest
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.smtp.lane import Timeouts
-from mailer.smtp.run import ROW
+from mailer.smtp.run import ROW, Go
 from tests.mailer.smtp.notes import Notes, deliver, fleet_for, message, messages, relay_of, watching
 from tests.receiver import Received, Receiver, Say, Script, Session
 
@@ -73,7 +73,7 @@ def test_messages_are_taken_a_row_ahead() -> None:
     with Receiver() as receiver:
         notes = Looks()
         fleet = fleet_for(receiver, 1)
-        fleet.run(watching(pulled, messages(3 * ROW, 1000)), notes, lambda: True)
+        fleet.run(watching(pulled, messages(3 * ROW, 1000)), notes)
         fleet.close()
         assert len(receiver.messages) == 3 * ROW
     assert most == ROW + 2, "the row, the one announced and the one that is answered"
@@ -84,7 +84,7 @@ def test_connections_are_kept_and_looked_at_before_use() -> None:
         fleet, notes = fleet_for(receiver, 1), Notes()
 
         def send(first: int) -> None:
-            outcome = fleet.run(iter([message(first), message(first + 1)]), notes, lambda: True)
+            outcome = fleet.run(iter([message(first), message(first + 1)]), notes)
             assert notes.codes()[first] == notes.codes()[first + 1] == 250
             assert not outcome.unknown and not outcome.not_begun
 
@@ -114,9 +114,9 @@ def test_connections_are_kept_and_looked_at_before_use() -> None:
 def test_when_the_watch_says_stop_nothing_more_is_begun() -> None:
     calls = []
 
-    def watch() -> bool:
+    def watch() -> Go:
         calls.append(time.monotonic())
-        return len(calls) < 3
+        return Go.ON if len(calls) < 3 else Go.STOP
 
     with Receiver(delay=0.02) as receiver:
         taken = iter(messages(2000))
@@ -128,7 +128,7 @@ def test_when_the_watch_says_stop_nothing_more_is_begun() -> None:
         assert outcome.not_begun and not outcome.unknown and outcome.relay_error is None
         assert notes.ended == set(notes.verdicts)
         notes_after = Notes()
-        fleet.run(iter(messages(3)), notes_after, lambda: True)
+        fleet.run(iter(messages(3)), notes_after)
         assert len(notes_after.verdicts) == 3, "a fleet that was stopped can be used again"
         fleet.close()
 
@@ -144,7 +144,7 @@ def test_the_watch_is_asked_while_a_reply_is_awaited_and_while_connecting() -> N
     calls = []
     with Receiver(Slow()) as receiver:
         fleet = Fleet(relay_of(receiver), 1, look_every=0.05)
-        fleet.run(iter(messages(1)), Notes(), lambda: bool(calls.append(time.monotonic()) or True))
+        fleet.run(iter(messages(1)), Notes(), lambda: calls.append(time.monotonic()) or Go.ON)
         fleet.close()
     assert len(calls) >= 10
 
@@ -156,10 +156,10 @@ def test_stopped_while_connecting() -> None:
 
     with Receiver(Slow()) as receiver:
         fleet, notes = Fleet(relay_of(receiver), 2, look_every=0.05), Notes()
-        outcome = fleet.run(iter(messages(9)), notes, lambda: False)
+        outcome = fleet.run(iter(messages(9)), notes, lambda: Go.STOP)
         assert outcome.not_begun == [0, 1]
         assert not notes.verdicts
-        fleet.run(iter(messages(9)), notes, lambda: True)
+        fleet.run(iter(messages(9)), notes)
         assert len(notes.verdicts) == 9
         assert len(receiver.sessions) == 2, "what was being opened is used"
         fleet.close()
@@ -180,21 +180,21 @@ def test_an_iterator_that_fails_leaves_nothing_half_done() -> None:
     with Receiver() as receiver:
         fleet, notes = fleet_for(receiver, 2), Notes()
         with pytest.raises(LookupError):
-            fleet.run(broken(), notes, lambda: True)
+            fleet.run(broken(), notes)
         assert notes.ended == set(notes.verdicts)
         assert len(receiver.messages) == len(notes.verdicts)
         fleet.close()
 
 
 def test_a_watch_that_fails_closes_what_was_under_way() -> None:
-    def watch() -> bool:
+    def watch() -> Go:
         raise LookupError("no database")
 
     with Receiver(delay=0.3) as receiver:
         fleet, notes = Fleet(relay_of(receiver), 2, look_every=0.05), Notes()
         with pytest.raises(LookupError):
             fleet.run(iter(messages(10)), notes, watch)
-        fleet.run(iter(messages(4)), Notes(), lambda: True)
+        fleet.run(iter(messages(4)), Notes())
         fleet.close()
 
 

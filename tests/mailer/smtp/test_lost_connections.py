@@ -20,7 +20,7 @@ pipelining = pytest.mark.parametrize("pipelining", [True, False])
 def test_nobody_there() -> None:
     relay, notes = RelayUrl(f"smtp://127.0.0.1:{free_port()}"), Notes()
     taken = iter(messages(100))
-    outcome = Fleet(relay, 3).run(taken, notes, lambda: True)
+    outcome = Fleet(relay, 3).run(taken, notes)
     assert isinstance(outcome.relay_error, RelayUnavailable)
     assert outcome.not_begun == [0, 1, 2]
     assert next(taken).key == 3

@@ -100,7 +100,7 @@ def test_a_mailing_arrives_once_as_it_was_sent(
     relay = RelayUrl(f"smtp://{login}localhost:{port}?tls={'starttls' if offer.starttls else 'none'}")
     count = FEW if offer in OFFERS[name][1:-1] else COUNT
     envelopes, notes, fleet = mailing(str(port), count), Notes(), Fleet(relay, 4)
-    outcome = fleet.run(iter(envelopes), notes, lambda: True)
+    outcome = fleet.run(iter(envelopes), notes)
     offered = fleet._crew.lanes[0].conversation.extensions
     fleet.close()
     assert (offered.pipelining, offered.smtputf8) == (offer.pipelining, offer.smtputf8)
@@ -136,7 +136,7 @@ def test_a_mailing_arrives_once_as_it_was_sent(
 def test_a_server_that_wants_encryption_first_refuses_nobody(standing: Callable[[str], MailServer]) -> None:
     port = standing("postfix").ports[Offer(starttls=True)]
     notes, fleet = Notes(), Fleet(RelayUrl(f"smtp://localhost:{port}?tls=none"), 4)
-    outcome = fleet.run(iter(mailing(str(port), 20)[1:]), notes, lambda: True)
+    outcome = fleet.run(iter(mailing(str(port), 20)[1:]), notes)
     fleet.close()
     assert not notes.verdicts
     assert "530 5.7.0 Must issue a STARTTLS command first" in str(outcome.relay_error)

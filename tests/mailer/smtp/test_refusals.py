@@ -133,7 +133,7 @@ def test_addresses_as_they_travel() -> None:
     notes = Notes()
     with Receiver() as receiver:
         fleet = fleet_for(receiver, 1)
-        fleet.run(iter(envelopes), notes, lambda: True)
+        fleet.run(iter(envelopes), notes)
         fleet.close()
         assert [(got.rcpt, got.parameters) for got in receiver.messages] == [
             ("anna@xn--mnchen-3ya.example", "SIZE=4"),
