@@ -28,7 +28,7 @@ from mailer.plans import plan_of
 from mailer.relays import Route
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
-from mailer.smtp.run import Go
+from mailer.smtp.terms import Go
 from mailer.stamps import Stamps
 
 log = logging.getLogger(__name__)
@@ -180,13 +180,11 @@ def _send(claim: Claim) -> Ended:
     fleet = _fleet(route)
     result = fleet.run(_envelopes(turn, plans, stamps), turn, turn.watch)
     outcomes = outcomes_of(claim.recorder.evidence()) + turn.failed
+    outcomes += [_given_up(claim.due[key], words) for key, words in result.given_up.items()]
     if result.relay_error is not None:
         outcomes += _relay_is_down(claim, route, str(result.relay_error), {outcome.seq for outcome in outcomes})
-    else:
-        if turn.watch() is Go.ON:
-            outcomes += [_broken(claim.due[key]) for key in result.not_begun]
-        if turn.answered:
-            _relay_is_up(route, fleet.size_limit)
+    elif turn.answered:
+        _relay_is_up(route, fleet.size_limit)
     if turn.broken:
         with transaction() as session:
             _pause(session, mailing, turn.broken)
@@ -201,7 +199,7 @@ def _relay_is_up(route: Route, size_limit: int | None) -> None:
 
 
 def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) -> list[Outcome]:
-    """Defer what a relay that cannot be reached did not get; it fails nobody. Another relay is tried at once."""
+    """Defer what a relay that cannot be used did not get; it fails nobody. Another relay is tried at once."""
     log.warning("relay %d cannot be used: %s", route.id, error)
     with transaction() as session:
         relay = relays.mark_down(session, route.id, error)
@@ -219,9 +217,9 @@ def _without_a_relay(claim: Claim, relay: Relay) -> list[Outcome]:
     ]
 
 
-def _broken(due: Due) -> Outcome:
-    """A message that breaks every connection it is announced on, while others go through: it waits its turn."""
-    return Outcome(due.seq, State.deferred, reason="the relay closed every connection on which it was announced")
+def _given_up(due: Due, words: str) -> Outcome:
+    """A message that may be what breaks every connection it is announced on: an attempt, so that it has an end."""
+    return Outcome(due.seq, State.deferred, reason=f"the connection was lost each time it was announced: {words}")
 
 
 def _defect_of_one(mailing_id: int, due: Due, error: Exception) -> Outcome:

@@ -96,7 +96,7 @@ def send_test(session: Session, mailing: Mailing, address: str, *, language: str
             return f"{relay.name}: {answer.code} {answer.text}"
         if result.unknown:
             raise Unavailable(f"{relay.name} took the message and did not answer; it may arrive all the same")
-        trouble = str(result.relay_error)
+        trouble = str(result.relay_error or result.given_up[0])
     raise Unavailable(f"no relay takes mail now: {trouble}")
 
 

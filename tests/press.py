@@ -1,10 +1,11 @@
 """A small press office for the tests: lists, people, an op-ed in two languages, and the steps of a send."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from config.bulk import refresh_statistics
@@ -15,8 +16,8 @@ from mailer.folder import import_folder
 from mailer.freeze import freeze
 from mailer.ledger import reports
 from mailer.ledger.deferrals import regroup_due
-from mailer.ledger.models import Batch
-from mailer.models import Mailing, MailingState
+from mailer.ledger.models import Batch, Delivery
+from mailer.models import Mailing, MailingState, Relay
 from mailer.sending import send_batch
 from subscribers.importing import CHUNK
 from subscribers.lists import create_list
@@ -192,6 +193,14 @@ def work(rounds: int = 100) -> None:
         for mailing_id, number in rows:
             send_batch(mailing_id, number)
     raise AssertionError("the work has no end")
+
+
+def their_time_comes() -> None:
+    """Relays that are left alone are tried again, and what is deferred is due."""
+    with transaction() as session:
+        session.execute(update(Relay).values(down_until=None))
+        session.execute(update(Delivery).where(Delivery.retry_at.is_not(None)).values(retry_at=datetime.now(UTC)))
+        session.execute(update(Batch).where(Batch.due_at.is_not(None)).values(due_at=datetime.now(UTC)))
 
 
 def ledger(mailing_id: int) -> dict[str, tuple[str, str]]:

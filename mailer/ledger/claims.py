@@ -95,7 +95,8 @@ _QUEUED = (
         and_(Subscription.subscriber_id == Delivery.subscriber_id, Subscription.list_id == Delivery.list_id),
     )
     .where(RUN, Delivery.batch == bindparam("number"), Delivery.state == State.queued)
-    .order_by(Delivery.seq)
+    # Who was tried least comes first: if some messages break every connection, the others go before them.
+    .order_by(Delivery.attempts, Delivery.seq)
 )
 """A batch's queued deliveries with what their people are and want now."""
 

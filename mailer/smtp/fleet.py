@@ -8,7 +8,8 @@ from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.lane import Journal, Timeouts
 from mailer.smtp.opener import Opener
-from mailer.smtp.run import Crew, Go, Outcome, Run
+from mailer.smtp.run import Crew, Run
+from mailer.smtp.terms import Go, Outcome
 
 IDLE_LIMIT = 60.0
 """Seconds for which a resting connection is trusted: servers and firewalls forget one that says nothing for minutes."""

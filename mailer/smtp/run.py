@@ -4,7 +4,6 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
 from time import monotonic
 
 from config.log import scrub
@@ -13,41 +12,20 @@ from mailer.smtp.envelope import Envelope, Unsendable
 from mailer.smtp.errors import RelayError, RelayUnavailable
 from mailer.smtp.lane import READ, Journal, Lane, LeaseOver, Timeouts
 from mailer.smtp.opener import Opener
-from mailer.smtp.transaction import Closed, Conversation, Message, State
+from mailer.smtp.terms import FINISH, ON, STOP, Go, Outcome
+from mailer.smtp.transaction import Closed, Conversation, Dismissed, Message, State
 
 ATTEMPTS = 3
-"""Connections a message may be announced on before it is handed back."""
-STRIKES = ATTEMPTS + 1
-"""Connections that may come to nothing in a row, so that one poisonous message cannot pass for a dead relay."""
+"""Connections a message may be announced on before it is given up."""
+STRIKES = 3
+"""So many more connections than there are at once may come to nothing in a row. If each met a poisonous message, the
+next ones meet others: a few such messages do not pass for a dead relay."""
 STOPPED = "sending was stopped"
+OPENER_TICK = 0.02
+"""Seconds between looks at what is being opened: a selector cannot wait for the opener's threads."""
 ROW = 128
 """Messages taken in a row before they are sent. Making several and then sending several keeps what each needs in the
 processor's caches: one by one a message takes a third longer."""
-
-
-class Go(IntEnum):
-    """What a watch says. Each is more of an end than the one before, and none is taken back."""
-
-    ON = 0
-    FINISH = 1
-    """Begin nothing more: what waits is handed back, what is announced goes on to its end."""
-    STOP = 2
-    """Send the end of nothing more: only replies to what was sent are read."""
-
-
-ON, FINISH, STOP = Go
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of the keys that have no verdict in the journal, and why sending ended early if it did."""
-
-    not_begun: list[int] = field(default_factory=list)
-    """Taken from the iterator, but their end was never sent: safe to send again."""
-    unknown: list[int] = field(default_factory=list)
-    """Their end was sent and no reply came."""
-    relay_error: RelayError | None = None
-    """Set when nothing more could be sent for lack of a connection: RelayUnavailable or RelayRefused."""
 
 
 @dataclass(slots=True)
@@ -84,11 +62,13 @@ class Run:
         self._tick = tick
         self._next_look = monotonic() + tick
         self._waiting: deque[Message] = deque()
+        self._again: deque[Message] = deque()  # announced on a lost connection: when all others have been
         self._exhausted = False
         self._go = ON
         self._failure: Exception | None = None
         self._trouble: RelayError | None = None
         self._strikes = 0  # openings failed and connections lost in a row, without a verdict between
+        self._dismissed = False  # what is handed back was, by the relay's own word
         self._open_failed = False
 
     def go(self) -> Outcome:
@@ -100,19 +80,19 @@ class Run:
             if monotonic() >= self._next_look:
                 self._look()
             self._staff()
-            begins_more = self._waiting or not (self._exhausted or self._go is not ON)
+            begins_more = self._waiting or self._again or (self._go is ON and not self._exhausted)
             if not begins_more and not any(lane.busy for lane in crew.lanes):
                 break
             if crew.lanes:
-                ready = crew.selector.select(0.02 if crew.opener.pending else self._tick)
+                ready = crew.selector.select(OPENER_TICK if crew.opener.pending else self._tick)
                 if len(self._waiting) < len(ready):
                     self._take_a_row()
                 for key, events in ready:
                     self._serve(key.data, events)
         if self._failure:
             raise self._failure
-        if self.outcome.not_begun and self._strikes and self._go is ON:
-            self.outcome.relay_error = self._trouble  # the last thing known of the relay is that it fails
+        if self._dismissed and self._strikes and not crew.lanes and self._go is not STOP:
+            self.outcome.relay_error = self._trouble  # the last thing known of the relay is that it takes nothing
         return self.outcome
 
     def _look(self) -> None:
@@ -123,7 +103,7 @@ class Run:
         now = monotonic()
         for lane in list(self.crew.lanes):
             if now > lane.deadline:
-                self._drop(lane, "it did not answer in time")
+                self._drop(lane, Closed("it did not answer in time"))
         self._next_look = monotonic() + self._tick
 
     def _stop(self) -> None:
@@ -133,8 +113,7 @@ class Run:
 
     def _halt(self) -> None:
         """Hand back what waits and, to stop, all whose end was not sent."""
-        self.outcome.not_begun.extend(message.key for message in self._waiting)
-        self._waiting.clear()
+        self.outcome.not_begun.extend(message.key for message in self._left())
         if self._go is not STOP:
             return
         for lane in list(self.crew.lanes):
@@ -142,7 +121,14 @@ class Run:
             if ending is not None and ending.ended:
                 lane.cut()
             elif ending is not None or lane.conversation.announced is not None:
-                self._drop(lane, STOPPED)
+                self._drop(lane, Closed(STOPPED))
+
+    def _left(self) -> list[Message]:
+        """Take away all messages that are announced on no connection."""
+        left = [*self._waiting, *self._again]
+        self._waiting.clear()
+        self._again.clear()
+        return left
 
     def _staff(self) -> None:
         """Take in opened connections, open as many more as there is work for, give up when there are none."""
@@ -158,18 +144,21 @@ class Run:
                 else:
                     self._trouble, self._open_failed = result, True
                     self._strikes += 1
-        if self._waiting:
+                    for message in self._again:
+                        message.lost = ""  # by a relay that was going away
+        if self._waiting or self._again:
             for lane in list(crew.lanes):
                 self._advance(lane)
         if not crew.lanes and not opener.pending and not self._strikes:
             self._open_failed = False  # it worked in between: worth another try
-        may_open = not self._open_failed and self._strikes < max(STRIKES, crew.connections)
+        may_open = not self._open_failed and self._strikes < crew.connections + STRIKES
         while may_open and len(crew.lanes) + opener.pending < crew.connections and self._has(opener.pending + 1):
             opener.start()
         if not (crew.lanes or opener.pending) and self._go is ON and self._has(1):
             self.outcome.relay_error = self._trouble
             self._go = STOP
-            self._halt()
+            for message in self._left():
+                self._give_up(message)
 
     def _has(self, number: int) -> bool:
         """Whether so many messages wait for a connection, after pulling as many as that takes."""
@@ -185,12 +174,15 @@ class Run:
             self._waiting.append(message)
 
     def _pull(self) -> Message | None:
-        if self._exhausted or self._go is not ON:
+        if self._go is not ON:
             return None
+        if self._exhausted:
+            return self._again.popleft() if self._again else None
         try:
             return Message(next(self._envelopes))
         except StopIteration:
             self._exhausted = True
+            return self._pull()
         except Exception as error:  # noqa: BLE001  raised again at the end of the run
             self._failure = error
             self._stop()
@@ -211,16 +203,15 @@ class Run:
     def _serve(self, lane: Lane, events: int) -> None:
         if lane.link.fileno() < 0:
             return  # dropped earlier in this turn
-        reason = None
-        if events & READ or lane.secure:
+        if events & READ or lane.secure:  # TLS may have something to read before it can write
             try:
                 lane.read()
             except Closed as end:
-                reason = str(end)
+                self._drop(lane, end)
+                return
             self._record(lane)
-        if reason is not None:
-            self._drop(lane, reason)
-        elif not (lane.unwritten or lane.wants != READ) or self._flush(lane):
+        all_written = lane.wants == READ and not lane.unwritten
+        if all_written or self._flush(lane):
             self._advance(lane)
 
     def _advance(self, lane: Lane) -> None:
@@ -229,7 +220,7 @@ class Run:
         while conversation.state is not State.WAITING and not lane.unwritten:
             if self._go is STOP:
                 if conversation.announced is not None:
-                    self._drop(lane, STOPPED)
+                    self._drop(lane, Closed(STOPPED))
                 return
             message, commands = self._take(conversation) if conversation.takes_message else (None, (b"", b""))
             burst = conversation.next_burst(message, commands)
@@ -245,16 +236,15 @@ class Run:
             done = lane.flush(self.journal)
         except LeaseOver:
             self._stop()
-            self._drop(lane, STOPPED)
+            self._drop(lane, Closed(STOPPED))
             return False
         except Closed as end:
-            reason = str(end)
             try:
                 lane.read()  # a server that hangs up in mid-message has often said why
             except Closed as said:
-                reason = str(said)
-            self._record(lane)
-            self._drop(lane, reason)
+                self._drop(lane, said)
+            else:
+                self._drop(lane, end)
             return False
         if lane.wants != lane.registered:
             self.crew.selector.modify(lane.link, lane.wants, lane)
@@ -270,21 +260,37 @@ class Run:
                 self._strikes = 0
         verdicts.clear()
 
-    def _drop(self, lane: Lane, reason: str) -> None:
-        """Close a lane; what it carried is unknown where its end was sent, else put back."""
+    def _drop(self, lane: Lane, end: Closed) -> None:
+        """Close a lane; what it carried is unknown where its end was sent, else announced again behind all others.
+
+        A message's first 421 may be for the connection, so another one is tried; its second is the verdict on it.
+        """
+        self._record(lane)
         conversation, was_busy = lane.conversation, lane.busy
+        carried = [m for m in (conversation.announced, conversation.ending) if m is not None and not m.refused]
         self.crew.dismiss(lane)
         if was_busy and self._go is not STOP:
-            self._strikes += not lane.fruitful
-            self._trouble = RelayUnavailable(f"relay {self.crew.name}: {scrub(reason)}")
-        for message in (conversation.announced, conversation.ending):
-            if message is None or message.refused:
-                continue
+            # The second connection that a message loses says more of the message than of the relay.
+            self._strikes += not (lane.fruitful or any(message.attempts > 1 for message in carried))
+            self._trouble = RelayUnavailable(f"relay {self.crew.name}: {scrub(str(end))}")
+        for message in carried:
             if message.ended:
                 self.outcome.unknown.append(message.key)
             elif message.busy and message.attempts > 1:
                 self.journal.replied(message.key, 421, message.busy)
-            elif self._go is not ON or message.attempts >= ATTEMPTS:
+            elif self._go is STOP:
                 self.outcome.not_begun.append(message.key)
             else:
-                self._waiting.appendleft(message)
+                message.lost = "" if isinstance(end, Dismissed) else str(self._trouble)
+                if self._go is FINISH or message.attempts >= ATTEMPTS:
+                    self._give_up(message)
+                else:
+                    self._again.append(message)
+
+    def _give_up(self, message: Message) -> None:
+        """Say what became of a message that is not announced again; the relay's own word is not held against it."""
+        if message.lost:
+            self.outcome.given_up[message.key] = message.lost
+        else:
+            self.outcome.not_begun.append(message.key)
+            self._dismissed = True

@@ -46,7 +46,7 @@ class State(Enum):
 class Message:
     """An envelope on its way, and what is known of it."""
 
-    __slots__ = ("attempts", "busy", "ended", "envelope", "key", "refused")
+    __slots__ = ("attempts", "busy", "ended", "envelope", "key", "lost", "refused")
 
     def __init__(self, envelope: Envelope) -> None:
         self.envelope = envelope
@@ -58,6 +58,8 @@ class Message:
         self.refused = False
         self.busy = ""
         """The words of a 421 to its own commands."""
+        self.lost = ""
+        """How the last connection it was announced on was lost, unless by the server's own word."""
 
 
 class Burst:
@@ -72,7 +74,11 @@ class Burst:
 
 
 class Closed(Exception):
-    """The conversation is over: 421, an early verdict, or bytes that break the protocol. The text says which."""
+    """The conversation is over: the connection broke, or bytes broke the protocol. The text says which."""
+
+
+class Dismissed(Closed):
+    """The server's own word ended it: 421, a log-in that it wants, a verdict on half a message."""
 
 
 class Conversation:
@@ -167,7 +173,7 @@ class Conversation:
 
     def _apply(self, code: int, text: bytes) -> None:
         if not self._expected:
-            raise Closed(f"it said {code} unasked: {readable(text)}")
+            raise (Dismissed if code == 421 else Closed)(f"it said {code} unasked: {readable(text)}")
         step, message = self._expected.popleft()
         if step is Step.END:
             assert message is not None
@@ -175,7 +181,7 @@ class Conversation:
         elif code == 421:
             if message is not None and not message.refused:
                 message.busy = readable(text)
-            raise Closed(f"421 {readable(text)}")
+            raise Dismissed(f"421 {readable(text)}")
         elif step is Step.DATA:
             assert message is not None
             self._data(message, code, text)
@@ -191,7 +197,7 @@ class Conversation:
 
     def _mail_or_rcpt(self, step: Step, message: Message, code: int, text: bytes) -> None:
         if code == 530:  # RFC 4954, 6 and RFC 3207, 4: said to us, not of this message
-            raise Closed(f"it wants a log-in or encryption first: 530 {readable(text)}")
+            raise Dismissed(f"it wants a log-in or encryption first: 530 {readable(text)}")
         if code >= 400:
             self._refuse(message, code, text)
         elif code >= 300 or message.refused:  # a recipient accepted without a sender: what would a dot do then?
@@ -224,4 +230,4 @@ class Conversation:
         self.verdicts.append((message, code, readable(text)))
         self.ending = None
         if not message.ended or code == 421:
-            raise Closed(f"{code} {readable(text)}")
+            raise Dismissed(f"{code} {readable(text)}")

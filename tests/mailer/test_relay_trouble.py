@@ -1,32 +1,23 @@
 """A relay that takes nothing from us: the mailing waits, says why, and nobody is lost when it is mended."""
 
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from config.database import reading, transaction
+from config.database import reading
 from mailer import relays
-from mailer.ledger.models import Batch, Delivery
-from mailer.models import Relay
+from mailer.ledger.models import Delivery
 from tests.certificates import Authority
-from tests.press import mailing_state, open_office, send_mailing, set_up, states, work, write_folder
+from tests.press import mailing_state, open_office, send_mailing, set_up, states, their_time_comes, work, write_folder
 from tests.receiver import Receiver
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
-
-
-def their_time_comes() -> None:
-    with transaction() as session:
-        session.execute(update(Relay).values(down_until=None))
-        session.execute(update(Delivery).values(retry_at=datetime.now(UTC)))
-        session.execute(update(Batch).where(Batch.due_at.is_not(None)).values(due_at=datetime.now(UTC)))
 
 
 TROUBLES = {

@@ -4,7 +4,6 @@ import email
 import email.policy
 import re
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,18 @@ from subscribers.consent import unsubscribe
 from subscribers.models import List, Reason, Subscriber
 from subscribers.suppression import suppress
 from tasks.housekeeping import settle_cancelled
-from tests.press import ENGLISH, ledger, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
+from tests.press import (
+    ENGLISH,
+    ledger,
+    mailing_state,
+    open_office,
+    send_mailing,
+    set_up,
+    states,
+    their_time_comes,
+    work,
+    write_folder,
+)
 from tests.receiver import Receiver
 from tests.receiver_session import Received, Say, Script, Session
 from tests.servers import free_port
@@ -166,14 +176,6 @@ def test_a_dead_relay_defers_everyone_and_fails_nobody(tmp_path: Path, monkeypat
         assert len(received(receiver)) == 50
     assert states(mailing_id) == {"sent": 50}
     assert mailing_state(mailing_id) == "finished"
-
-
-def their_time_comes() -> None:
-    """Relays that are left alone are tried again, and what is deferred is due."""
-    with transaction() as session:
-        session.execute(update(Relay).values(down_until=None))
-        session.execute(update(Delivery).where(Delivery.retry_at.is_not(None)).values(retry_at=datetime.now(UTC)))
-        session.execute(update(Batch).where(Batch.due_at.is_not(None)).values(due_at=datetime.now(UTC)))
 
 
 def test_an_error_of_our_own_waits_longer_each_time_says_so_and_fails_nobody(

@@ -8,12 +8,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
-from config.database import transaction
+from config.database import reading, transaction
 from mailer import control, sending
+from mailer.ledger.models import Delivery
 from mailer.models import Mailing
 from mailer.sending import send_batch
 from mailer.smtp.fleet import Fleet
+from mailer.smtp.terms import Go
 from tests.press import frozen, open_office, set_up, states, work
 from tests.receiver import Receiver, Say, Script, Session
 
@@ -85,3 +88,19 @@ def test_a_pause_does_not_wait_for_a_slow_relay(tmp_path: Path, monkeypatch: pyt
         work()
         assert len(receiver.messages) == 8
     assert states(mailing_id) == {"sent": 8}
+
+
+def test_what_was_not_begun_when_the_lease_ran_out_counts_as_no_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was suspended stops; asked once more, it has its lease again."""
+    open_office(8)
+    mailing_id = frozen(tmp_path)
+    said = iter([Go.STOP])
+    monkeypatch.setattr(sending.Turn, "watch", lambda _: next(said, Go.ON))
+    with Receiver(Tarpit(60)) as receiver:
+        set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
+        assert send_batch(mailing_id, 1)
+    assert states(mailing_id) == {"queued": 8}
+    with reading() as session:
+        assert not session.scalar(select(func.max(Delivery.attempts)))

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
-from mailer.smtp.fleet import Fleet
+from mailer.smtp.fleet import LOOK_EVERY, Fleet
 from mailer.smtp.lane import Timeouts
-from mailer.smtp.run import Go, Outcome
+from mailer.smtp.terms import Go, Outcome
 from tests.receiver import Received, Receiver
 
 SHORT = Timeouts(connect=5, greeting=5, mail=0.4, rcpt=0.4, data=0.4, block=0.4, end=0.4)
@@ -79,11 +79,12 @@ def deliver(
     notes: Notes | None = None,
     watch: Callable[[], Go] = lambda: Go.ON,
     relay: RelayUrl | None = None,
+    look_every: float = LOOK_EVERY,
 ) -> tuple[Notes, Outcome]:
     """Send with a fleet of its own; checks that every envelope taken is accounted for exactly once."""
     notes = notes or Notes()
     pulled: list[Envelope] = []
-    fleet = Fleet(relay or relay_of(receiver), connections, timeouts=timeouts)
+    fleet = Fleet(relay or relay_of(receiver), connections, timeouts=timeouts, look_every=look_every)
     try:
         outcome = fleet.run(watching(pulled, envelopes), notes, watch)
     finally:
@@ -94,9 +95,11 @@ def deliver(
 
 def check_account(pulled: list[Envelope], notes: Notes, outcome: Outcome, received: list[Received]) -> None:
     """Every key taken is in exactly one place, and what the server has agrees with it."""
-    places = [*notes.verdicts, *outcome.not_begun, *outcome.unknown]
+    places = [*notes.verdicts, *outcome.not_begun, *outcome.given_up, *outcome.unknown]
     assert sorted(places) == sorted(envelope.key for envelope in pulled)
-    assert not notes.ended.intersection(outcome.not_begun), "handed back although its end was sent"
+    assert not notes.ended.intersection([*outcome.not_begun, *outcome.given_up]), (
+        "handed back although its end was sent"
+    )
     assert notes.ended.issuperset(outcome.unknown)
     contents = {envelope.content: envelope for envelope in pulled}
     arrived = [contents[got.content].key for got in received]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.smtp.lane import Timeouts
-from mailer.smtp.run import Go
+from mailer.smtp.terms import Go
 from tests.mailer.smtp.notes import SHORT, Notes, check_account, messages, relay_of, watching
 from tests.receiver import Received, Receiver, Say, Script, Session
 

@@ -9,7 +9,8 @@ import pytest
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.smtp.lane import Timeouts
-from mailer.smtp.run import ROW, Go
+from mailer.smtp.run import ROW
+from mailer.smtp.terms import Go
 from tests.mailer.smtp.notes import Notes, deliver, fleet_for, message, messages, relay_of, watching
 from tests.receiver import Received, Receiver, Say, Script, Session
 

@@ -9,6 +9,8 @@ from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.errors import RelayUnavailable
 from mailer.smtp.fleet import Fleet
+from mailer.smtp.run import ATTEMPTS, STRIKES
+from mailer.smtp.terms import Go
 from tests.mailer.smtp.conftest import Certificate
 from tests.mailer.smtp.notes import SHORT, Notes, deliver, messages, relay_of
 from tests.receiver import Received, Receiver, Say, Script, Session
@@ -49,10 +51,70 @@ def test_a_message_that_kills_every_connection_is_handed_back_and_the_others_arr
 
     with Receiver(Dies()) as receiver:
         notes, outcome = deliver(receiver, messages(30), connections=connections)
-        assert outcome.not_begun == [first]
+        assert list(outcome.given_up) == [first]
         assert outcome.relay_error is None
         assert not outcome.unknown
         assert len(notes.verdicts) == 29
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize("times", [1, 2])
+def test_as_many_such_messages_as_connections_pass_for_no_dead_relay(connections: int, times: int) -> None:
+    class Dies(Script):
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            number = int("0" + "".join(c for c in argument.partition("@")[0] if c.isdigit()))
+            return Say(None, close=True) if verb == "RCPT" and number % (30 // times) < connections else None
+
+    poison = [key for key in range(30) if key % (30 // times) < connections]
+    with Receiver(Dies()) as receiver:
+        notes, outcome = deliver(receiver, messages(30), connections=connections)
+        assert sorted(outcome.given_up) == poison
+        assert outcome.relay_error is None and not outcome.not_begun and not outcome.unknown
+        assert len(notes.verdicts) == 30 - len(poison)
+        announced = [line for session in receiver.sessions for line in session.commands if line.startswith("RCPT")]
+        assert sum(f"person{poison[0]}@" in line for line in announced) == ATTEMPTS
+
+
+def test_a_server_that_breaks_every_connection_is_left_alone_and_who_was_announced_is_named() -> None:
+    class Breaks(Script):
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return Say(None, close=True) if verb == "MAIL" else None
+
+    with Receiver(Breaks()) as receiver:
+        _, outcome = deliver(receiver, messages(100), connections=2)
+        assert isinstance(outcome.relay_error, RelayUnavailable)
+        assert 2 + STRIKES <= len(outcome.given_up) < 2 * 2 + STRIKES
+        assert outcome.not_begun and not set(outcome.not_begun).intersection(outcome.given_up)
+
+
+def test_who_was_announced_is_not_blamed_where_no_connection_can_be_opened_after_it() -> None:
+    class GoesAway(Script):
+        def on_connect(self, session: Session) -> Say | None:
+            return Say(None, close=True) if session.number else None
+
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return Say(None, close=True) if verb == "MAIL" else None
+
+    with Receiver(GoesAway()) as receiver:
+        _, outcome = deliver(receiver, messages(30), connections=1)
+        assert isinstance(outcome.relay_error, RelayUnavailable)
+        assert 0 in outcome.not_begun and not outcome.given_up
+
+
+@pytest.mark.parametrize("words", [None, "421 4.3.2 leaving"])
+def test_lost_while_a_run_comes_to_its_end_counts_unless_the_server_says_why(words: str | None) -> None:
+    class Late(Script):
+        asked = False
+
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            self.asked = self.asked or verb == "RCPT"
+            return Say(words, delay=0.3, close=True) if verb == "RCPT" else None
+
+    script = Late()
+    with Receiver(script) as receiver:
+        _, outcome = deliver(receiver, messages(1), watch=lambda: Go.FINISH if script.asked else Go.ON, look_every=0.02)
+    assert (list(outcome.given_up), outcome.not_begun) == (([0], []) if words is None else ([], [0]))
+    assert (outcome.relay_error is None) == (words is None), "its own word is believed"
 
 
 def test_a_connection_at_rest_takes_over_from_one_that_died() -> None:
@@ -212,8 +274,8 @@ class StopsReading(Script):
 def test_a_server_that_stops_reading_has_not_got_the_message() -> None:
     with Receiver(StopsReading()) as receiver:
         notes, outcome = deliver(receiver, messages(1, 40_000_000), connections=1, timeouts=SHORT)
-        assert outcome.not_begun == [0]
-        assert isinstance(outcome.relay_error, RelayUnavailable)
+        assert "did not answer in time" in outcome.given_up[0]
+        assert outcome.relay_error is None, "it is not known whether others go through"
         assert not notes.asked, "the end was never near"
 
 
@@ -230,4 +292,4 @@ def test_an_early_acceptance_is_none() -> None:
     with Receiver(StopsReading("250 lovely")) as receiver:
         notes, outcome = deliver(receiver, messages(1, 40_000_000), timeouts=SHORT)
         assert not notes.verdicts
-        assert outcome.not_begun == [0]
+        assert list(outcome.given_up) == [0]
