@@ -144,7 +144,7 @@ class Run:
                 else:
                     self._trouble, self._open_failed = result, True
                     self._strikes += 1
-                    for message in self._again:
+                    for message in (*self._waiting, *self._again):
                         message.lost = ""  # by a relay that was going away
         if self._waiting or self._again:
             for lane in list(crew.lanes):
