@@ -162,7 +162,10 @@ def finish(session: Session, mailing_id: int) -> bool:
 
 
 def retry(session: Session, mailing: Mailing, state: State) -> int:
-    """Queue a mailing's failed or uncertain deliveries again; how many. An uncertain one may arrive twice."""
+    """Queue a mailing's failed or uncertain deliveries again; how many. An uncertain one may arrive twice.
+
+    Their deadline begins anew: what was given up may be refused for now once more.
+    """
     if state not in (State.failed, State.uncertain):
         raise Refused(f"only failed or uncertain deliveries can be tried again, not {state}")
     session.refresh(mailing, with_for_update=True)
@@ -177,7 +180,7 @@ def retry(session: Session, mailing: Mailing, state: State) -> int:
             seqs = session.scalars(select(Delivery.seq).where(members(batch), Delivery.state == state))
             found[batch.number] = [(seq, state) for seq in seqs]
     if found:
-        queue_again(session, mailing.id, found)
+        queue_again(session, mailing.id, found, anew=True)
         if mailing.state == MailingState.finished:
             mailing.state, mailing.finished_at = MailingState.sending, None
     return sum(len(deliveries) for deliveries in found.values())

@@ -41,8 +41,10 @@ def regroup_due() -> list[tuple[int, int]]:
     return made
 
 
-def queue_again(session: Session, mailing_id: int, found: dict[int, list[tuple[int, State]]]) -> list[int]:
-    """Move deliveries {old batch: [(seq, state)]} into new open batches.
+def queue_again(
+    session: Session, mailing_id: int, found: dict[int, list[tuple[int, State]]], *, anew: bool = False
+) -> list[int]:
+    """Move deliveries {old batch: [(seq, state)]} into new open batches; `anew`: their deadline begins once more.
 
     The caller has locked the mailing's row, under whose lock its batches' numbers are given out, and then the old
     batches: always in this order.
@@ -62,7 +64,7 @@ def queue_again(session: Session, mailing_id: int, found: dict[int, list[tuple[i
         batch = Batch(mailing_id=mailing_id, number=number, first_seq=group[0], last_seq=group[-1], seqs=group)
         batch.counts = {State.queued: len(group)}
         session.add(batch)
-        _queue(session, mailing_id, group, number)
+        _queue(session, mailing_id, group, number, **{"deferred_since": None} if anew else {})
         made.append(number)
     return made
 
@@ -113,7 +115,7 @@ def _open_again(session: Session, batch: Batch, deliveries: list[tuple[int, Stat
     batch.counts, batch.state = counts, "open"
 
 
-def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int) -> None:
+def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int, **more: None) -> None:
     session.execute(
         update(Delivery)
         .where(Delivery.mailing_id == mailing_id, Delivery.seq.between(seqs[0], seqs[-1]), Delivery.seq.in_(seqs))
@@ -122,6 +124,7 @@ def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int) -> No
             state=State.queued,
             retry_at=None,
             was_uncertain=Delivery.was_uncertain | (Delivery.state == State.uncertain),
+            **more,
         )
     )
 

@@ -261,6 +261,26 @@ def test_a_message_that_breaks_connections_fails_at_the_deadline(mailing_id: int
     assert states(mailing_id) == {"failed": 1, "deferred": 1, "sent": 1, "queued": 3}
 
 
+def test_who_was_given_up_and_is_tried_again_has_time_once_more(mailing_id: int) -> None:
+    with transaction() as session:
+        session.execute(update(Mailing).values(deadline_hours=48))
+
+    refused = Outcome(1, State.deferred, "451 later")
+    end(take(mailing_id, 1), refused, *(Outcome(seq, State.sent, "250 ok") for seq in (2, 3)))
+    with transaction() as session:
+        session.execute(update(Delivery).values(deferred_since=LONG_AGO).where(Delivery.seq == 1))
+    let_time_pass()
+    [(_, number)] = regroup_due()
+    end(take(mailing_id, number), refused)
+    assert states(mailing_id) == {"failed": 1, "sent": 2, "queued": 3}
+    with transaction() as session:
+        assert control.retry(session, session.get_one(Mailing, mailing_id), State.failed) == 1
+    end(take(mailing_id, number + 1), refused)
+    assert states(mailing_id) == {"deferred": 1, "sent": 2, "queued": 3}
+    with reading() as session:
+        assert session.scalars(select(Delivery.deferred_since).where(Delivery.seq == 1)).one() > LONG_AGO
+
+
 def test_a_suppression_for_one_purpose_is_of_that_purpose_alone(mailing_id: int) -> None:
     """Whoever lies in the batch beside them: each is looked at by the list that they are written to on."""
     with transaction() as session:
