@@ -1,5 +1,9 @@
-"""Small files that people hand in, read up to a limit: what is no text, or far too large, is refused in words."""
+"""Small files: those that people hand in, refused in words where they are none, and our own, made at first use."""
 
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from config.errors import Refused
@@ -29,3 +33,24 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError:
         raise Refused(f"{path}: is not in UTF-8; save it again with that encoding") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def make_once(path: Path, text: Callable[[], str]) -> None:
+    """Make a file of our own, readable by us alone, unless there is one: of several who make it at once one does.
+
+    It is there whole or not at all, also after the power failed.
+    """
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not named after the process: two containers may have the same numbers.
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text())
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()

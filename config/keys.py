@@ -2,32 +2,18 @@
 
 import hashlib
 import hmac
-import os
 import secrets
-import tempfile
 from functools import cache
 from pathlib import Path
 
+from config.files import make_once
 from config.settings import Settings, settings
 
 
 def _kept(folder: Path, name: str) -> str:
-    """The key in the state folder, made at first use; safe when two processes or threads make it at once."""
+    """The key in the state folder, made at first use."""
     path = folder / name
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor, written = tempfile.mkstemp(dir=folder, prefix=f".{name}.")  # readable by us alone
-        draft = Path(written)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+    make_once(path, lambda: secrets.token_hex(32))
     return path.read_text()
 
 

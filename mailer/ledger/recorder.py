@@ -10,13 +10,14 @@ import mmap
 import os
 import secrets
 import struct
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
+
+from config.files import make_once
 
 # magic, stage, boot id, claim, mailing, batch, relay, number of slots
 HEADER = struct.Struct("<8s8s36sQQQQQ")
@@ -75,15 +76,7 @@ def boot_id() -> str:
 def host_id(state_dir: Path) -> str:
     """The random name of the host that owns this state folder, made at first use."""
     path = state_dir / "host-id"
-    if not path.exists():
-        state_dir.mkdir(parents=True, exist_ok=True)
-        # Not named after the process: two containers may have the same numbers.
-        descriptor, draft = tempfile.mkstemp(dir=state_dir, prefix=".host-id.")
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(8))
-        with suppress(FileExistsError):
-            os.link(draft, path)
-        Path(draft).unlink()
+    make_once(path, lambda: secrets.token_hex(8))
     return path.read_text()
 
 

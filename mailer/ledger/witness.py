@@ -14,12 +14,15 @@ from sqlalchemy import select
 
 from config.database import reading
 from config.errors import Unavailable
+from config.files import make_once
 from config.redis_connection import redis
 from config.settings import settings
 from config.trouble import in_words
 from mailer.ledger.models import ClaimCounter
 
 KEY = "broadside:highest-claim"
+_DIGITS = 20
+"""Of the number in the file."""
 # Sets the key to the greater of its value and the argument, and returns it.
 RAISE = """
 local seen = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -37,14 +40,27 @@ def _file() -> Path:
     return settings().state_dir / "highest-claim"
 
 
+def _number(content: bytes) -> int:
+    if len(content) != _DIGITS or not content.isdigit():
+        raise Unavailable(
+            f"{_file()} should hold {_DIGITS} digits and does not (did the power fail?). Nothing is sent until it is"
+            " removed; the next claim makes it again. If a backup of the database was restored since, run `broadside"
+            " ledger reconcile` after that"
+        )
+    return int(content)
+
+
 def seen() -> int:
-    """The highest claim number that any witness within reach remembers; 0 where none does."""
+    """The highest claim number that any witness within reach remembers; 0 where none does.
+
+    Raises Unavailable where Redis does not answer or the file cannot be read as a number.
+    """
     try:
         in_redis = int(redis().get(KEY) or 0)
     except RedisError as error:
         raise Unavailable(f"{in_words(error)} Nothing is sent without it") from None
     try:
-        in_file = int(_file().read_text() or 0)
+        in_file = _number(_file().read_bytes())
     except FileNotFoundError:
         in_file = 0
     return max(in_redis, in_file)
@@ -70,10 +86,11 @@ def note(number: int) -> None:
     """Remember a committed claim. Losing the file or Redis loses nothing: the next claim fills it again."""
     with suppress(RedisError):  # the next claim asks first and will say so
         redis().eval(RAISE, 1, KEY, str(number))
-    file = os.open(_file(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    make_once(_file(), lambda: f"{0:0{_DIGITS}d}")
+    file = os.open(_file(), os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
-        if number > int(os.read(file, 20) or 0):
-            os.pwrite(file, f"{number:020d}".encode(), 0)  # one write of one length, so never half a number
+        if number > _number(os.read(file, _DIGITS)):
+            os.pwrite(file, f"{number:0{_DIGITS}d}".encode(), 0)  # one write of one length, so never half a number
     finally:
         os.close(file)

@@ -13,6 +13,7 @@ from sqlalchemy import event, select, text, update
 from sqlalchemy.orm import Session
 
 from config.database import engine, reading, transaction
+from config.errors import Unavailable
 from config.settings import settings
 from mailer import control
 from mailer.freeze import freeze
@@ -242,6 +243,23 @@ def test_the_witness_never_forgets_a_higher_claim(database: str) -> None:
     with Redis.from_url(settings().redis) as redis:
         redis.flushdb()
     assert witness.seen() == 12
+
+
+@pytest.mark.parametrize("left", [b"", bytes(20), b"0000000000000000", b"0" * 19 + b"x"])
+def test_a_witness_that_the_power_failure_left_unreadable_stops_sending_and_says_what_to_do(
+    left: bytes, mailing_id: int
+) -> None:
+    end_all(take(mailing_id, 1), State.sent)
+    file = settings().state_dir / "highest-claim"
+    number = file.read_bytes()
+    file.write_bytes(left)
+    for ask in (witness.ask, lambda: claim_batch(mailing_id, 2), lambda: witness.note(1)):
+        with pytest.raises(Unavailable, match=r"highest-claim should hold 20 digits .* removed"):
+            ask()
+    file.unlink()
+    end_all(take(mailing_id, 2), State.sent)
+    assert len(file.read_bytes()) == 20
+    assert file.read_bytes() > number
 
 
 def test_a_message_that_breaks_connections_fails_at_the_deadline(mailing_id: int) -> None:
