@@ -117,7 +117,16 @@ class Recorder:
             HEADER.pack_into(self._map, 0, MAGIC, b"", boot_id().encode(), claim, mailing_id, batch, 0, len(seqs))
             # All slots at once, not begun and without words: a third of a microsecond less for each.
             self._map[HEADER_SIZE:] = struct.pack("<" + "4xQ100x" * len(seqs), *seqs)
-            os.link(draft, path)
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                # The number is ours, so the claim that this one is of was never made; it could not be settled since.
+                with held(path) as dead:
+                    left = read(path)
+                    if not dead or (left is not None and left.made):
+                        raise
+                    close_file(path)
+                os.link(draft, path)
         except BaseException:
             os.close(self._file)
             raise
@@ -239,9 +248,11 @@ def open_files(state_dir: Path) -> list[Path]:
 def all_files(state_dir: Path) -> list[Path]:
     """Every recorder that this host still has, recorded or not, oldest claim first.
 
-    Of one number there may be two: a claim that was never made, laid aside, and behind it the one that was.
+    Of one number there may be two: a claim that was never made, laid aside, and behind it, always, the one that was.
+    `ledger reconcile` takes the last of each number.
     """
     done = (path for path in (folder(state_dir) / "done").iterdir() if not path.name.startswith("."))
+    # The sort is stable: what is laid aside stays before what is open.
     return sorted([*done, *open_files(state_dir)], key=lambda path: path.name)
 
 

@@ -185,6 +185,16 @@ def test_replies_from_before_a_reboot_resolve_what_was_called_uncertain_meanwhil
     assert states(mailing_id) == {"sent": 1, "uncertain": 2, "queued": 3}
 
 
+def test_a_recorder_that_is_never_settled_stands_in_no_later_claims_way(mailing_id: int) -> None:
+    commit_fails(mailing_id, 1)
+    [path] = recorder.open_files(settings().state_dir)
+    claim = take(mailing_id, 1)  # of the same number
+    assert claim.recorder.path == path
+    first, second = recorder.all_files(settings().state_dir)
+    assert (first.parent.name, second) == ("done", path)
+    end_all(claim, State.sent)
+
+
 def test_a_recorder_that_lost_its_pages_is_in_nobodys_way(mailing_id: int) -> None:
     with reading() as session:
         next_number = (session.scalar(text("SELECT value FROM claim_counter")) or 0) + 1

@@ -86,7 +86,10 @@ def test_two_cannot_make_the_same_recorder(tmp_path: Path) -> None:
     one = Recorder(recorder.file_of(tmp_path, 1), 1, 1, 1, [1])
     with pytest.raises(FileExistsError):
         Recorder(recorder.file_of(tmp_path, 1), 1, 1, 1, [1])
+    one.mark_made()
     one.close()
+    with pytest.raises(FileExistsError):
+        Recorder(recorder.file_of(tmp_path, 1), 1, 1, 1, [1])
 
 
 def test_half_made_files_are_no_evidence(tmp_path: Path) -> None:
