@@ -25,13 +25,17 @@ _failed: dict[tuple[int, int], tuple[float, float]] = {}
 def deliver(mailing_id: int, number: int) -> None:
     """Send one batch; what a turn left of it is hinted at again, behind the others."""
     batch = mailing_id, number
+    now = monotonic()
     until, wait = _failed.get(batch, (0.0, FIRST_WAIT))
-    if monotonic() < until:
+    if now < until:
         return
     try:
         left = send_batch(*batch)
     except Exception as error:
         if trouble.in_words(error) is None:
+            # Those that nobody hints at any more are of mailings that are over.
+            for old in [old for old, (until, _) in _failed.items() if now >= until + LONGEST_WAIT]:
+                del _failed[old]
             _failed[batch] = monotonic() + wait, min(2 * wait, LONGEST_WAIT)
         raise
     _failed.pop(batch, None)

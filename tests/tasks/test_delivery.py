@@ -45,6 +45,22 @@ def test_a_broken_batch_is_tried_less_and_less(now: list[float], monkeypatch: py
     assert tried[1] == before + 2
 
 
+def test_broken_batches_of_mailings_that_are_over_are_forgotten(
+    now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(_mailing_id: int, _number: int) -> bool:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(delivery, "send_batch", send)
+    deliver(7, 1)
+    now[0] = FIRST_WAIT + LONGEST_WAIT - 1
+    deliver(7, 2)
+    assert set(delivery._failed) == {(7, 1), (7, 2)}
+    now[0] += 1
+    deliver(7, 3)
+    assert set(delivery._failed) == {(7, 2), (7, 3)}
+
+
 def test_trouble_from_outside_is_tried_at_once_when_it_may_be_over(
     now: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
