@@ -112,6 +112,7 @@ def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> 
         Delivery.state == State.uncertain,
         Delivery.claim == evidence.claim,
     )
+    # Trustworthy or not: silence resolves nothing here, and a reply is a reply.
     known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
     # That nothing was sent proves something only of a claim that was made.
     made = trustworthy and evidence.made
@@ -129,9 +130,14 @@ def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> 
         rows = session.execute(
             select(Delivery.seq, Delivery.attempts, Delivery.deferred_since).where(*theirs, Delivery.batch == number)
         )
-        # An attempt was counted when it became uncertain, and is the same attempt still.
+        # An attempt was counted when it became uncertain, and is the same one still: it is taken back first.
         old = {row.seq: (row.attempts - 1, row.deferred_since) for row in rows}
         outcomes = [known[seq] for seq in old if seq in known]
+        session.execute(
+            update(Delivery)
+            .where(Delivery.mailing_id == evidence.mailing_id, Delivery.seq.in_([one.seq for one in outcomes]))
+            .values(attempts=Delivery.attempts - 1)
+        )
         _write(session, batch, State.uncertain, evidence.claim, outcomes, old, evidence.relay_id, recorder_read=True)
         never_sent = [seq for seq in old if seq in untouched]
         if never_sent:
@@ -227,8 +233,7 @@ def _write(
         move(counts, from_state, state, len(group))
         same: dict[str, Any] = {"state": state, "claim": claim, "relay_id": relay_id, "at": now}
         changed: dict[str, Any] = {"reason": reason, "retry_at": retry_at}
-        # An attempt was counted when it became uncertain, and is the same attempt still.
-        if was_attempted and from_state is not State.uncertain:
+        if was_attempted:
             changed["attempts"] = Delivery.attempts + 1
         if was_attempted and state is State.deferred:
             changed["deferred_since"] = func.coalesce(Delivery.deferred_since, literal(now, UtcTime))
