@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
-import idna
-
+from mailer.plan.domains import ascii_domain
 from mailer.smtp.connection import Extensions
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
@@ -75,12 +73,7 @@ def _written(address: str) -> tuple[str, bool]:
     if address.isascii():
         return address, False
     local, _, domain = address.rpartition("@")
-    return f"{local}@{_a_labels(domain)}", not local.isascii()
-
-
-@lru_cache(maxsize=4096)
-def _a_labels(domain: str) -> str:
     try:
-        return idna.encode(domain, uts46=True).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
+        return f"{local}@{ascii_domain(domain)}", not local.isascii()
+    except ValueError:
         raise Unsendable(553, "5.1.3 the domain of the address is not a valid name") from None
