@@ -240,9 +240,8 @@ def _defect(claim: Claim, error: Exception) -> Ended:
     evidence = claim.recorder.evidence()
     outcomes = outcomes_of(evidence)
     decided = {outcome.seq for outcome in outcomes}
-    waiting = [
-        Outcome(due.seq, State.deferred, reason=_unexpected(error)) for due in claim.due if due.seq not in decided
-    ]
+    reason = _unexpected(error)
+    waiting = [Outcome(due.seq, State.deferred, reason=reason) for due in claim.due if due.seq not in decided]
     return Ended(outcomes + waiting, evidence.relay_id)
 
 
