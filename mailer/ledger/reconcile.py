@@ -39,7 +39,7 @@ class Reconciled:
 
 def reconcile(*, give_up: bool = False) -> Reconciled:
     """Replay this host's recorders; go on when none is missing, or when a person gives up on the missing ones."""
-    # One that is still held may be written to after it was read: its turn ends within seconds.
+    # One that is still held may be written to after it was read: it counts when its turn is over.
     files = {int(path.name, 16): path for path in recorder.all_files(settings().state_dir) if _is_let_go(path)}
     with transaction() as session:
         known = session.scalar(select(ClaimCounter.value).where(ClaimCounter.id == 1).with_for_update()) or 0
