@@ -83,10 +83,10 @@ class Fragment:
         return self._written.refuse(problem, self._line(source), remedy)
 
     def _line(self, source: str) -> int | None:
-        """The line on which an address stands."""
-        lines = zip(self._written.lines, self._written.text.split("\n"), strict=True)
-        found = (number for number, text in lines if source in text or unquote(source) in text)
-        return next(found, None) if source else None
+        """The line on which an address stands, or a tag without an end, which takes its address from what follows."""
+        lines = list(zip(self._written.lines, self._written.text.split("\n"), strict=True))
+        found = [number for number, text in lines if source in text or unquote(source) in text] if source else []
+        return next(iter(found or [number for number, text in lines if text.rfind("<") > text.rfind(">")]), None)
 
 
 def _show_credit(picture: HtmlElement, credit: str) -> None:

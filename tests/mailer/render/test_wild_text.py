@@ -59,6 +59,7 @@ def compiled(templates: Path, body: str) -> CompiledEdition | SourceError:
 @example("{% if role %}" * 40 + "{% endif %}" * 40)
 @example("> " * 200 + "x")
 @example("<b>" * 300 + "{{ first_name }}")
+@example("- <div><a href=")
 def test_it_is_compiled_or_refused(templates: Path, body: str) -> None:
     edition = compiled(templates, body)
     if isinstance(edition, SourceError):
