@@ -22,10 +22,10 @@ from mailer.ledger.claims import claim_batch
 from mailer.ledger.outcomes import outcomes_of, record
 from mailer.models import Mailing
 from mailer.plans import plan_of
-from mailer.sending import Turn
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.stamps import Stamps
+from mailer.turn import Turn
 from tests.press import open_office, send_mailing, write_folder
 
 ROUNDS = 8

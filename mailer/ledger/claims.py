@@ -61,9 +61,15 @@ _OPEN_BATCH = (
     )
     .with_for_update(of=Batch, skip_locked=True)
 )
-RUN = and_(
-    Delivery.mailing_id == bindparam("mailing_id"), Delivery.seq.between(bindparam("first_seq"), bindparam("last_seq"))
-)
+
+
+def _run(
+    mailing_id: int | BindParameter[int], first_seq: int | BindParameter[int], last_seq: int | BindParameter[int]
+) -> ColumnElement[bool]:
+    return and_(Delivery.mailing_id == mailing_id, Delivery.seq.between(first_seq, last_seq))
+
+
+RUN = _run(bindparam("mailing_id"), bindparam("first_seq"), bindparam("last_seq"))
 """True of the run of the batch that `read_run` is given. Some of it may be in later batches by now."""
 _other = aliased(Subscriber)
 # Not a join, so that the list is looked at only for who is suppressed somewhere.
@@ -191,11 +197,16 @@ def members(batch: Batch) -> ColumnElement[bool]:
 
     Some of its run may be in later batches by now.
     """
-    # The range also where the numbers are known: before its first statistics PostgreSQL would read the whole mailing.
-    run: ColumnElement[bool] = Delivery.seq.between(batch.first_seq, batch.last_seq)
-    if batch.seqs:
-        run &= Delivery.seq.in_(batch.seqs)
-    return and_(Delivery.mailing_id == batch.mailing_id, run, Delivery.batch == batch.number)
+    theirs = run_of(batch) & (Delivery.batch == batch.number)
+    return theirs & Delivery.seq.in_(batch.seqs) if batch.seqs else theirs
+
+
+def run_of(batch: Batch) -> ColumnElement[bool]:
+    """True of the run of the key from a batch's first delivery to its last.
+
+    To be asked also where the numbers are known: before its first statistics PostgreSQL would read the whole mailing.
+    """
+    return _run(batch.mailing_id, batch.first_seq, batch.last_seq)
 
 
 def read_run(session: Session, statement: Select[*tuple[Any, ...]], batch: Batch) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -12,7 +12,7 @@ from config.bulk import update_rows
 from config.database import UtcTime, database_time, in_seconds
 from config.log import scrub
 from config.settings import settings
-from mailer.ledger.claims import RUN, held_by, read_run
+from mailer.ledger.claims import RUN, held_by, read_run, run_of
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.recorder import Entry, Evidence, Step
 from mailer.ledger.states import State, move
@@ -222,9 +222,7 @@ def _write(
     for outcome in outcomes:
         alike[outcome.state, outcome.reason, outcome.was_attempted, outcome.retry_at].append(outcome)
     stored = State.queued if from_state is State.claimed else from_state
-    # The run of the key as well: before its first statistics PostgreSQL would read the whole mailing.
-    run = Delivery.seq.between(batch.first_seq, batch.last_seq)
-    theirs = Delivery.mailing_id == batch.mailing_id, run, Delivery.state == stored
+    theirs = run_of(batch), Delivery.state == stored
     counts = dict(batch.counts)
     for (state, reason, was_attempted, retry_at), group in alike.items():
         # A claimed delivery's row says queued; the table of transitions knows it as claimed.

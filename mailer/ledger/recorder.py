@@ -27,6 +27,8 @@ RECORDED = b"recorded"
 STAGE = slice(8, 16)
 # step, length of the words, code, seq, words
 SLOT = struct.Struct("<BBHQ100s")
+EMPTY_SLOT = "4xQ100x"
+"""The same, not begun and without words."""
 HEADER_SIZE = 128
 RELAY_OFFSET = 8 + 8 + 36 + 8 * 3
 
@@ -115,8 +117,8 @@ class Recorder:
                 os.write(self._file, bytes(size))
             self._map = mmap.mmap(self._file, size)
             HEADER.pack_into(self._map, 0, MAGIC, b"", boot_id().encode(), claim, mailing_id, batch, 0, len(seqs))
-            # All slots at once, not begun and without words: a third of a microsecond less for each.
-            self._map[HEADER_SIZE:] = struct.pack("<" + "4xQ100x" * len(seqs), *seqs)
+            # All slots at once: a third of a microsecond less for each.
+            self._map[HEADER_SIZE:] = struct.pack("<" + EMPTY_SLOT * len(seqs), *seqs)
             try:
                 os.link(draft, path)
             except FileExistsError:

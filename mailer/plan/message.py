@@ -98,7 +98,7 @@ class MessagePlan:
         except TooManyItems as error:
             raise RenderError(self.language, part, str(error), alone=True) from None
         except Exception as error:  # noqa: BLE001 - an author's expression may raise anything, and its text hold values
-            raise RenderError(self.language, part, type(error).__name__) from None
+            raise RenderError(self.language, part, type(error).__name__, alone=part == "address") from None
         return pieces
 
     def _header(self, to: str, stamp: Stamp, subject: str) -> bytes:

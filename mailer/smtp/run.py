@@ -85,7 +85,8 @@ class Run:
                 break
             if crew.lanes:
                 ready = crew.selector.select(OPENER_TICK if crew.opener.pending else self._tick)
-                if len(self._waiting) < len(ready):
+                # Not for a relay that has taken nothing yet: it may be a dead one.
+                if len(self._waiting) < len(ready) and any(lane.fruitful for lane in crew.lanes):
                     self._take_a_row()
                 for key, events in ready:
                     self._serve(key.data, events)

@@ -59,11 +59,10 @@ def test_rows_are_updated_to_what_was_given(database: str, values: list[dict[str
 
 
 def test_a_text_too_long_for_its_column_is_refused_and_not_cut_off(database: str) -> None:
-    del database
+    if database.startswith("sqlite"):
+        pytest.skip("SQLite's columns have no length")
     open_office(1)
     with transaction() as session:
-        if on_sqlite(session):
-            return
         key = session.scalars(select(Subscriber.id)).first()
         with pytest.raises(DataError), session.begin_nested():
             update_rows(session, Subscriber, [{"id": key, "country": "long"}], key="id")

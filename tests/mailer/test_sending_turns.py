@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from config.database import reading, transaction
-from mailer import control, sending
+from mailer import control, sending, turn
 from mailer.ledger.models import Delivery
 from mailer.models import Mailing
 from mailer.sending import send_batch
@@ -24,7 +24,7 @@ from tests.receiver import Receiver, Say, Script, Session
 @pytest.fixture(autouse=True)
 def quick_looks(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(monkeypatch, redis_url=redis_server, batch_size=20, connections=4)
-    monkeypatch.setattr(sending, "TURN", math.inf)
+    monkeypatch.setattr(turn, "TURN", math.inf)
     monkeypatch.setattr(sending, "Fleet", partial(Fleet, look_every=0.05))
 
 
@@ -37,7 +37,7 @@ class Tarpit(Script):
     def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
         if verb != "RCPT":
             return None
-        sending.TURN = 0.0
+        turn.TURN = 0.0
         return Say(delay=self.delay)
 
     def asked(self, receiver: Receiver) -> int:
@@ -57,7 +57,7 @@ def test_a_relay_that_answers_slower_than_a_turn_gets_all_of_it(
         while send_batch(mailing_id, 1):
             turns += 1
             assert turns <= 8, states(mailing_id)
-            monkeypatch.setattr(sending, "TURN", math.inf)
+            monkeypatch.setattr(turn, "TURN", math.inf)
         assert Counter(got.rcpt for got in receiver.messages) == Counter(f"reader{n}@example.org" for n in range(1, 9))
         assert script.asked(receiver) == 8, "nobody was announced and dropped"
     assert states(mailing_id) == {"sent": 8}

@@ -41,7 +41,7 @@ from mailer.ledger.reconcile import reconcile
 from mailer.ledger.states import TRANSITIONS, State
 from mailer.ledger.witness import LedgerWentBackError
 from mailer.models import Mailing, MailingState
-from mailer.sending import Turn
+from mailer.turn import Turn
 from tests.press import open_office, send_mailing, set_up, write_folder
 
 PEOPLE = 5
