@@ -126,12 +126,10 @@ def append_rows(session: Session, table: type[Base], rows: Rows, **same: Any) ->
         raise DBAPIError.instance(f"COPY {into}", None, error, psycopg.Error, hide_parameters=True) from error
 
 
-def update_rows(
-    session: Session, table: type[Base], rows: Rows, *, key: str, where: Sequence[ColumnElement[bool]] = (), **same: Any
-) -> int:
+def update_rows(session: Session, table: type[Base], rows: Rows, *, key: str, **same: Any) -> int:
     """Update the rows of `table` that the column `key` names, from `rows` and, alike in all, from `same`.
 
-    Only those for which the conditions of `where` are true; how many these were.
+    How many these were.
     """
     if not rows:
         return 0
@@ -139,13 +137,39 @@ def update_rows(
     columns = table.__table__.c
     if on_sqlite(session):
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-        statement = update(table.__table__).where(columns[key] == bindparam("this"), *where).values({**values, **same})  # type: ignore[arg-type]
+        statement = update(table.__table__).where(columns[key] == bindparam("this")).values({**values, **same})  # type: ignore[arg-type]
         given = [{"this": row[key], **{f"new_{name}": row[name] for name in names}} for row in rows]
         return session.connection().execute(statement, given).rowcount
     source = _as_table(session, table, [key, *names], rows)
-    statement = update(table.__table__).where(columns[key] == source.c[key], *where)  # type: ignore[arg-type]
+    statement = update(table.__table__).where(columns[key] == source.c[key])  # type: ignore[arg-type]
     values = {**{name: source.c[name] for name in names}, **same}
     return session.connection().execute(statement.values(values)).rowcount
+
+
+def update_texts(
+    session: Session,
+    of: InstrumentedAttribute[str | None],
+    texts: Mapping[int, str | None],
+    *,
+    key: InstrumentedAttribute[int],
+    where: Sequence[ColumnElement[bool]],
+    **same: Any,
+) -> int:
+    """Set the column `of` to the text that `texts` has for a row's `key`, and columns of `same` alike in all.
+
+    Only in those rows for which all of `where` is true; how many these were. It is for a run of rows that `where`
+    finds by an index: PostgreSQL looks each one's text up. Joined with a table of texts, a run whose length it
+    cannot know would be compared with each of them.
+    """
+    row = update(of.class_).where(*where)
+    if on_sqlite(session):
+        statement = row.where(key == bindparam("this")).values({of: bindparam("text"), **same})
+        given = [{"this": this, "text": text} for this, text in texts.items()]
+        return session.connection().execute(statement, given).rowcount
+    known = bindparam("known", texts, type_=postgresql.JSONB)
+    name = cast(key, Text)
+    statement = row.where(known.has_key(name)).values({of: known[name].astext, **same})
+    return session.connection().execute(statement).rowcount
 
 
 def _written(session: Session, table: type[Base], name: str, values: Iterable[Any]) -> Iterable[Any]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, bindparam, func, insert, literal, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from config.bulk import update_rows
+from config.bulk import update_texts
 from config.database import UtcTime, database_time, in_seconds
 from config.log import scrub
 from config.settings import settings
@@ -235,8 +235,8 @@ def _write(
             changed["attempts"] = Delivery.attempts + 1
         if was_attempted and state is State.deferred:
             changed["deferred_since"] = func.coalesce(Delivery.deferred_since, literal(now, UtcTime))
-        rows = [{"seq": outcome.seq, "reply": outcome.reply} for outcome in group]
-        written = update_rows(session, Delivery, rows, key="seq", where=theirs, **same, **changed)
+        replies = {outcome.seq: outcome.reply for outcome in group}
+        written = update_texts(session, Delivery.reply, replies, key=Delivery.seq, where=theirs, **same, **changed)
         assert written == len(group), f"{written} of {len(group)} outcomes are of what is {stored} in this batch"
         repeated = [
             {"mailing_id": batch.mailing_id, "seq": seq, "number": number, "reply": outcome.reply, **same}

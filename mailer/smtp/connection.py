@@ -80,12 +80,11 @@ def open_connection(
     secret = relay.username is not None
     if secret and away and relay.tls == "none":
         raise RelayRefused(f"relay {relay.name}: a password is never sent without encryption; remove ?tls=none")
-    verified = ssl.create_default_context()
-    client = _Client(connect_timeout, answer_timeout, verified if relay.tls == "implicit" else None)
+    client = _Client(connect_timeout, answer_timeout, ssl.create_default_context() if relay.tls == "implicit" else None)
     try:
         _greet(client, relay)
         if relay.tls == "starttls" or (relay.tls is None and away):
-            _encrypt(client, relay, verified if secret or relay.tls == "starttls" else None)
+            _encrypt(client, relay, verify=secret or relay.tls == "starttls")
         if secret:
             client.login(relay.username or "", relay.password or "")
         return _hand_over(client)
@@ -105,16 +104,17 @@ def _greet(client: _Client, relay: RelayUrl) -> None:
     client.ehlo_or_helo_if_needed()
 
 
-def _encrypt(client: _Client, relay: RelayUrl, verified: ssl.SSLContext | None) -> None:
-    """STARTTLS (RFC 3207): required and verified where a context is given, else opportunistic."""
+def _encrypt(client: _Client, relay: RelayUrl, *, verify: bool) -> None:
+    """STARTTLS (RFC 3207): required and verified, or opportunistic."""
     if not client.has_extn("starttls"):
-        if verified is None:
+        if not verify:
             return
         raise RelayRefused(f"relay {relay.name} offers no STARTTLS, and this relay needs encryption")
     try:
-        client.starttls(context=verified or _unverified())
+        # Reading this machine's certificates takes tens of milliseconds: only where they are needed.
+        client.starttls(context=ssl.create_default_context() if verify else _unverified())
     except smtplib.SMTPResponseException:
-        if verified is not None:
+        if verify:
             raise
         return  # it offered and then declined (454): an opportunist goes on in the clear
     client.ehlo_or_helo_if_needed()

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DataError
 
-from config.bulk import on_sqlite, refresh_statistics, update_rows
+from config.bulk import on_sqlite, refresh_statistics, update_rows, update_texts
 from config.database import reading, transaction
 from subscribers.models import Subscriber, Subscription
 from tests.press import open_office
@@ -28,14 +28,19 @@ def test_the_planner_knows_at_once_how_full_a_table_is(database: str) -> None:
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+WRITTEN_TEXTS = TEXTS | st.sampled_from(["NULL", "null", "{}", "\\", '"', "\\n", "a,b", " "])
 WRITTEN = st.fixed_dictionaries(
     {
-        "organisation": TEXTS | st.sampled_from(["NULL", "null", "{}", "\\", '"', "\\n", "a,b", " "]),
+        "organisation": WRITTEN_TEXTS,
         "topics": st.lists(st.sampled_from(["economy", "a b", 'say "no"', "\\"]), max_size=2).map(tuple),
         "attributes": st.dictionaries(TEXTS, st.none() | TEXTS | st.booleans() | st.lists(TEXTS), max_size=2),
         "merged_into_id": st.none() | st.integers(1, 2**31 - 1),
     }
 )
+
+
+def a_person(key: int) -> Subscriber:
+    return Subscriber(id=key, email=f"{key}@example.org", email_key=f"{key}@example.org", address_hash=str(key))
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -44,18 +49,31 @@ def test_rows_are_updated_to_what_was_given(database: str, values: list[dict[str
     del database
     with transaction() as session:
         if session.scalar(select(Subscriber.id).limit(1)) is None:
-            session.add_all(
-                Subscriber(id=key, email=f"{key}@example.org", email_key=f"{key}@example.org", address_hash=str(key))
-                for key in (1, 2, 3)
-            )
+            session.add_all(a_person(key) for key in (1, 2, 3))
             session.flush()
         rows = [{"id": key, **row} for key, row in enumerate(values, start=1)]
         assert update_rows(session, Subscriber, rows, key="id", role="staff") == len(rows)
         found = session.scalars(select(Subscriber).order_by(Subscriber.id)).all()
         assert [{name: getattr(one, name) for name in rows[0]} for one in found] == rows
         assert {one.role for one in found} == {"staff"}
-        nobody = Subscriber.role != "staff"
-        assert update_rows(session, Subscriber, rows, key="id", where=[nobody], role="other") == 0
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.dictionaries(st.integers(1, 3), WRITTEN_TEXTS, min_size=1))
+def test_texts_are_set_by_key_where_they_may_be(database: str, texts: dict[int, str | None]) -> None:
+    del database
+    with transaction() as session:
+        if session.scalar(select(Subscriber.id).limit(1)) is None:
+            session.add_all(a_person(key) for key in (1, 2, 3))
+            session.flush()
+        session.execute(update(Subscriber).values(organisation="as before", role="reader"))
+        run = [Subscriber.id.between(2, 3), Subscriber.role == "reader"]
+        expected = {key: texts.get(key, "as before") if key > 1 else "as before" for key in (1, 2, 3)}
+        written = update_texts(session, Subscriber.organisation, texts, key=Subscriber.id, where=run, role="staff")
+        found = session.execute(select(Subscriber.id, Subscriber.organisation, Subscriber.role)).all()
+        assert {row.id: row.organisation for row in found} == expected
+        assert {row.id for row in found if row.role == "staff"} == set(texts) - {1}
+        assert written == len(set(texts) - {1})
 
 
 def test_a_text_too_long_for_its_column_is_refused_and_not_cut_off(database: str) -> None:
