@@ -137,7 +137,7 @@ def main() -> int:
             workers,
             Memory(workers.pids) as memory,
         ):
-            wait_until(lambda: mailing_state(mailing_id) == "finished", 3600)
+            wait_until(lambda: mailing_state(mailing_id) == "finished", 3600, every=1.0)
         first, taken = sink.first, sink.taken
         after = ceiling(ready)
         if states(mailing_id) != {"sent": given.people} or taken != given.people:

@@ -100,12 +100,12 @@ class Workers:
                 part.stop()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 240.0) -> None:
-    """Poll until something is so; a hang is a failure, the time itself is judged by nobody."""
+def wait_until(condition: Callable[[], bool], seconds: float = 240.0, *, every: float = 0.1) -> None:
+    """Poll `every` so many seconds until something is so; a hang is a failure, the time itself is judged by nobody."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def put_to_sleep_in_mid_batch(parts: Sequence[Part]) -> Part:

@@ -1,6 +1,5 @@
 """The message plan: a compiled edition made ready, so that a recipient's message is a join of bytes."""
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -12,8 +11,6 @@ from mailer.plan.skeleton import skeleton
 from mailer.recipient import Recipient
 from mailer.render.personal import TooLarge, context, environment
 from mailer.render.values import TooManyItems
-
-_printable = re.compile(r"[ -~]*").fullmatch
 
 
 class RenderError(BroadsideError):
@@ -102,9 +99,11 @@ class MessagePlan:
         return pieces
 
     def _header(self, to: str, stamp: Stamp, subject: str) -> bytes:
-        if not headers.cleaned(subject):
+        subject = headers.cleaned(subject)
+        if not subject:
             raise headers.BadValue("the subject is empty")
-        if not _printable(stamp.message_id + stamp.date + stamp.feedback_id):
+        of_ours = stamp.message_id + stamp.date + stamp.feedback_id
+        if not (of_ours.isascii() and of_ours.isprintable()):
             raise headers.BadValue("a control character in the Message-ID, Date or Feedback-ID")
         ways_out = [stamp.unsubscribe_url]
         if stamp.unsubscribe_mailto:
