@@ -116,7 +116,7 @@ def postgres_server(log: Path | None = None) -> Iterator[Server]:
         quiet: dict[str, Any] = {"stderr": subprocess.DEVNULL, "cwd": folder, "env": environment, **user}
         data, port = folder / "data", free_port()
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "broadside", "-A", "trust", "-E", "UTF8", *place],
+            [programs / "initdb", "-D", data, "-U", "broadside", "-A", "trust", "-E", "UTF8", "--lc-collate=C", *place],
             check=True,
             stdout=subprocess.DEVNULL,
             **quiet,
