@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -16,6 +15,7 @@ from config.errors import Refused, Unknown
 from config.files import read_bytes, read_text
 from mailer.colours import Colours
 from mailer.models import HouseStyle, Media, Sender
+from mailer.plan.headers import split_mailbox
 from mailer.yaml_file import YamlFile
 from subscribers.models import Organisation
 from subscribers.organisation import FIRST_NAME
@@ -219,7 +219,7 @@ def _keep_logo(session: Session, folder: Path, file: YamlFile, logo: object) -> 
 
 
 def _keep_sender(session: Session, file: YamlFile, organisation: Organisation, sender: object) -> None:
-    name, address = parseaddr(str(sender))
+    name, address = split_mailbox(str(sender))
     if "@" not in address:
         raise Refused(
             f"{file.where('sender')}: sender: {sender!r} is no address; write it like IMPALA <press@impala.example>"

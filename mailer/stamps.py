@@ -1,6 +1,5 @@
 """What a message carries that is neither the author's text nor the recipient's: addresses, links, list headers."""
 
-from email.utils import parseaddr
 from urllib.parse import quote
 
 from sqlalchemy import select
@@ -9,13 +8,14 @@ from sqlalchemy.orm import Session
 from config.settings import settings
 from mailer.links import feedback_id, message_id, return_path, unsubscribe_token
 from mailer.models import Mailing
+from mailer.plan.headers import split_mailbox
 from mailer.plan.message import Stamp
 from subscribers.models import List
 
 
 def sender_domain(mailing: Mailing) -> str:
     """The domain of a mailing's From address."""
-    return parseaddr(mailing.sender)[1].rpartition("@")[2]
+    return split_mailbox(mailing.sender)[1].rpartition("@")[2]
 
 
 def list_domain(mailing: Mailing) -> str:
@@ -29,7 +29,7 @@ class Stamps:
     def __init__(self, session: Session, mailing: Mailing) -> None:
         self._mailing = mailing
         self._lists = {row.id: row for row in session.execute(select(List.id, List.name, List.titles))}
-        owner = parseaddr(mailing.reply_to or mailing.sender)[1]
+        owner = split_mailbox(mailing.reply_to or mailing.sender)[1]
         self._owner = f"mailto:{quote(owner, safe='@')}"
         self._help = f"{self._owner}?subject=help"
         self._sender_domain = sender_domain(mailing)

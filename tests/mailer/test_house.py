@@ -127,6 +127,13 @@ def test_what_is_not_understood_is_refused_with_file_place_and_advice(
         assert session.scalar(select(func.count()).select_from(Organisation)) == 0
 
 
+def test_a_sender_may_have_a_comma_in_its_name(database: str, tmp_path: Path) -> None:
+    enter(write(tmp_path, "name: IMPALA\nsender: Ministry of Culture, Paris <press@impala.example>\n"))
+    with reading() as session:
+        sender = session.scalars(select(Sender)).one()
+        assert (sender.name, sender.address) == ("Ministry of Culture, Paris", "press@impala.example")
+
+
 def test_one_sender_belongs_to_one_organisation(database: str, tmp_path: Path) -> None:
     enter(DEMO)
     with pytest.raises(Refused, match="belongs to another organisation"):
