@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from config.database import reading
+from config.log import scrub
 from config.settings import RelayUrl
 from mailer import control
 from mailer.ledger import claims
@@ -66,8 +67,8 @@ class Turn:
         self.answered = True
         if text.startswith(TOO_LARGE):
             self.broken = (
-                f"relay {self.relay.name} takes no message of this size: {code} {text}; raise its limit or set another"
-                " relay, retry what failed and resume, or cancel and send a smaller one"
+                f"relay {self.relay.name} takes no message of this size: {code} {scrub(text)}; raise its limit or set"
+                " another relay, retry what failed and resume, or cancel and send a smaller one"
             )
 
     def watch(self) -> Go:

@@ -10,8 +10,11 @@ from functools import cache
 from config.log import scrub
 from config.settings import PREFIX, RelayUrl
 from mailer.smtp.errors import RelayError, RelayRefused, RelayUnavailable
+from mailer.smtp.replies import readable
 
 CONNECT_TIMEOUT = 15.0
+MANY_DIGITS = 19
+"""Of a number that the database might not hold."""
 GREETING_TIMEOUT = 300.0
 """Seconds for each answer until AUTH is done (RFC 5321, 4.5.3.2.1)."""
 
@@ -149,7 +152,7 @@ def _hand_over(client: _Client) -> Connection:
     limit = features.get("size")
     extensions = Extensions(
         pipelining="pipelining" in features,
-        size=None if limit is None else int(limit) if limit.isdecimal() else 0,
+        size=None if limit is None else _size(limit),
         smtputf8="smtputf8" in features,
         eightbitmime="8bitmime" in features,
     )
@@ -167,12 +170,17 @@ def _hand_over(client: _Client) -> Connection:
     return Connection(link, extensions)
 
 
+def _size(limit: str) -> int:
+    """The limit that SIZE announces, 0 for none: also one of 20 digits (RFC 1870, 3), which no message can reach."""
+    return int(limit) if limit.isdecimal() and len(limit) < MANY_DIGITS else 0
+
+
 def _explain(error: Exception, relay: RelayUrl) -> Exception:
     """The error as one of ours, or itself where it is none that a server or the network can cause."""
     name = f"relay {relay.name}"
     if isinstance(error, smtplib.SMTPResponseException):
         raw = error.smtp_error
-        words = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+        words = readable(raw if isinstance(raw, bytes) else str(raw).encode())
         answer = f"{error.smtp_code} {scrub(' '.join(words.split()))[:300]}"
         if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500:
             return RelayRefused(f"{name} does not accept the user name and password: {answer}; {_CORRECT}")
@@ -204,4 +212,6 @@ def _explain(error: Exception, relay: RelayUrl) -> Exception:
         return RelayUnavailable(f"{name} cannot be reached: {error.strerror or error}")
     if isinstance(error, UnicodeError):
         return RelayRefused(f"{name}: host, user name and password must be plain ASCII")
+    if isinstance(error, ValueError):
+        return RelayUnavailable(f"{name} cannot be understood: an answer of its log-in is no base64")
     return error

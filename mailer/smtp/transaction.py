@@ -57,7 +57,7 @@ class Message:
         """Some of its final dot may have left this machine."""
         self.refused = False
         self.busy = ""
-        """The words of a 421 to its own commands."""
+        """Why its own commands ended a connection by the server's word; a second such end is the verdict on it."""
         self.lost = ""
         """How the last connection it was announced on was lost, unless by the server's own word."""
 
@@ -196,7 +196,9 @@ class Conversation:
             self.state = State.COMMAND if self._commands else State.IDLE
 
     def _mail_or_rcpt(self, step: Step, message: Message, code: int, text: bytes) -> None:
-        if code == 530:  # RFC 4954, 6 and RFC 3207, 4: said to us, not of this message
+        if code == 530:  # RFC 4954, 6 and RFC 3207, 4: said to us
+            if step is Step.RCPT:  # or of this recipient, if it is said again
+                message.busy = f"it wants a log-in for this recipient: 530 {readable(text)}"
             raise Dismissed(f"it wants a log-in or encryption first: 530 {readable(text)}")
         if code >= 400:
             self._refuse(message, code, text)

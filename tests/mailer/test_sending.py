@@ -459,7 +459,7 @@ def test_a_mailing_that_is_too_large_for_its_relay_waits_for_a_person(
 ) -> None:
     class Small(Script):
         def on_message(self, session: Session, message: Received) -> Say | None:
-            return None if says_so else Say("552 5.3.4 Message size exceeds fixed limit")
+            return None if says_so else Say(f"552 5.3.4 for {message.rcpt} the message is too large")
 
     open_office(70)
     folder = write_folder(tmp_path / "value-gap")
@@ -475,6 +475,7 @@ def test_a_mailing_that_is_too_large_for_its_relay_waits_for_a_person(
             reason = session.get_one(Mailing, mailing_id).pause_reason
             assert not session.scalars(select(Relay)).one().failures, "the relay is well"
         assert reason.startswith(f"relay 127.0.0.1:{receiver.port} takes no message of this size: 552 5.3.4")
+        assert "@" not in reason
         failed = states(mailing_id)["failed"]
         assert 1 <= failed <= 8, "those in hand; nobody after them"
         with reading() as session:  # the next one is stopped by the check

@@ -55,6 +55,31 @@ def test_the_extensions_are_what_the_server_said() -> None:
         assert (offered.pipelining, offered.size, offered.smtputf8, offered.eightbitmime) == (False, None, False, False)
 
 
+def test_a_size_beyond_all_numbers_is_no_limit() -> None:
+    class Boundless(Script):
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return Say("250-x\r\n250 SIZE 18446744073709551615") if verb == "EHLO" else None
+
+    with Receiver(Boundless()) as receiver:
+        connection = open_connection(relay_of(receiver))
+        connection.socket.close()
+        assert connection.extensions.size == 0
+
+
+def test_control_characters_in_a_refusal_become_spaces() -> None:
+    with Receiver(Greets("554 go\0 \x1b[31maway")) as receiver, pytest.raises(RelayRefused, match=r"554 go \[31maway"):
+        opened(receiver)
+
+
+def test_a_challenge_that_is_none_is_the_relays_trouble() -> None:
+    class Chats(Script):
+        def on_command(self, session: Session, verb: str, argument: str) -> Say | None:
+            return {"EHLO": Say("250-x\r\n250 AUTH LOGIN"), "AUTH": Say("334 Enter password")}.get(verb)
+
+    with Receiver(Chats()) as receiver, pytest.raises(RelayUnavailable, match="cannot be understood"):
+        opened(receiver, user="desk:secret@")
+
+
 def test_a_server_of_before_ehlo() -> None:
     class Old(Script):
         def on_command(self, session: Session, verb: str, argument: str) -> Say | None:

@@ -105,6 +105,16 @@ def test_a_message_that_always_ends_in_421_is_put_off_and_holds_up_nobody() -> N
         assert outcome.relay_error is None
 
 
+@pipelining
+def test_a_recipient_who_takes_a_log_in_is_put_off_and_holds_up_nobody(pipelining: bool) -> None:
+    script = Refuses("RCPT", "530 5.7.0 authentication required", match="person4@")
+    with Receiver(script, pipelining=pipelining) as receiver:
+        notes, outcome = deliver(receiver, messages(20), connections=1)
+        assert notes.codes() == {key: 421 if key == 4 else 250 for key in range(20)}
+        assert notes.verdicts[4][1] == "it wants a log-in for this recipient: 530 5.7.0 authentication required"
+        assert outcome.relay_error is None
+
+
 def test_a_relay_that_answers_421_to_all_fails_nobody() -> None:
     with Receiver(Refuses("MAIL", "421 4.3.2 down for a person@example.org")) as receiver:
         notes, outcome = deliver(receiver, messages(3 * ROW), connections=4)
