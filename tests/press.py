@@ -1,8 +1,10 @@
 """A small press office for the tests: lists, people, an op-ed in two languages, and the steps of a send."""
 
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -11,10 +13,11 @@ from sqlalchemy.orm import Session
 from config.bulk import refresh_statistics
 from config.database import engine, reading, transaction
 from config.keys import address_hash
+from config.settings import settings
 from mailer import control
 from mailer.folder import import_folder
 from mailer.freeze import freeze
-from mailer.ledger import reports
+from mailer.ledger import recovery, reports
 from mailer.ledger.deferrals import regroup_due
 from mailer.ledger.models import Batch, Delivery
 from mailer.models import Mailing, MailingState, Relay
@@ -157,6 +160,13 @@ def sent_before(number: int, readers: int) -> None:
         session.flush()
         batch = {"number": 1, "first_seq": 1, "last_seq": readers, "state": "done", "counts": {"sent": readers}}
         session.add(Batch(mailing_id=sent.id, **batch))
+
+
+def claims_expire() -> list[recovery.Recovered]:
+    """What expire_claims ends of the leases that are over, as if this process had seen them so for the grace."""
+    recovery.expire_claims()
+    with patch.object(recovery, "monotonic", lambda: time.monotonic() + settings().lease_seconds):
+        return recovery.expire_claims()
 
 
 def mailing_state(mailing_id: int) -> str:

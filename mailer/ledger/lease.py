@@ -4,11 +4,11 @@ import time
 
 # Parts of a lease: with the usual 60 s they are 10, 15 and 30 s.
 MARGIN = 1 / 6
-"""Before the end, in which no message is begun."""
+"""Before the end, in which no message is ended."""
 RENEWAL = 1 / 4
 """Between renewals."""
 GRACE = 1 / 2
-"""After the end, that a taker waits."""
+"""That a taker waits, by its own clock, since it saw that the lease is over."""
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -26,7 +26,7 @@ class Lease:
         self._asked_at = asked_at
 
     def may_begin(self) -> bool:
-        """True while there is time enough to begin a message."""
+        """True while there is time enough for a message's end, and for more to begin."""
         return boot_time() < self._asked_at + self.seconds * (1 - MARGIN)
 
     def wants_renewal(self) -> bool:

@@ -63,7 +63,7 @@ class Batch(Base):
     """Deliveries by state; of skipped ones by `skipped:reason`. Their sum over a mailing's batches is its report."""
     claim: Mapped[int] = mapped_column(BigInteger, default=0)
     owner: Mapped[str] = mapped_column(String(64), default="")
-    """host id : boot id of the claim's holder."""
+    """The id of the host of the claim's holder."""
     lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
     """By the database's clock."""
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from config.bulk import update_texts
 from config.database import UtcTime, database_time, in_seconds
-from config.log import scrub
 from config.settings import settings
 from mailer.ledger.claims import RUN, held_by, read_run, run_of
 from mailer.ledger.models import Attempt, Batch, Delivery
@@ -56,7 +55,7 @@ def outcome_of(entry: Entry, *, trustworthy: bool = True) -> Outcome | None:
     `trustworthy` is False for a recorder from before a reboot: its silence proves nothing, its replies do.
     """
     if entry.step is Step.replied:
-        reply = scrub(f"{entry.code} {entry.words}".strip())
+        reply = f"{entry.code} {entry.words}".strip()
         if 200 <= entry.code < 300:
             return Outcome(entry.seq, State.sent, reply)
         return Outcome(entry.seq, State.deferred if 400 <= entry.code < 500 else State.failed, reply)
@@ -141,17 +140,25 @@ def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> 
         _write(session, batch, State.uncertain, evidence.claim, outcomes, old, evidence.relay_id, recorder_read=True)
         never_sent = [seq for seq in old if seq in untouched]
         if never_sent:
-            # It is known now that these were not sent: they may be queued again at once.
-            batch.due_at = database_time(session)
-            session.execute(
-                update(Delivery)
-                .where(Delivery.mailing_id == evidence.mailing_id, Delivery.seq.in_(never_sent))
-                .values(retry_at=batch.due_at, reason="not sent: its worker's recorder says so")
-            )
+            _queue_again(session, mailing, batch, never_sent)
         resolved += len(outcomes) + len(never_sent)
         if batch.due_at is not None and mailing.state == MailingState.finished:
             mailing.state, mailing.finished_at = MailingState.sending, None
     return resolved
+
+
+def _queue_again(session: Session, mailing: Mailing, batch: Batch, seqs: Sequence[int]) -> None:
+    """What is uncertain and is known now not to have been sent: it may be queued again at once, and was no attempt."""
+    changed: dict[str, Any] = {"attempts": Delivery.attempts - 1, "reason": "not sent: its worker's recorder says so"}
+    if mailing.state == MailingState.cancelled:  # nothing of it is regrouped: it is skipped with what else is queued
+        counts = dict(batch.counts)
+        move(counts, State.uncertain, State.queued, len(seqs))
+        batch.counts = counts
+        batch.state = "open" if batch.state == "done" else batch.state
+        changed |= {"state": State.queued, "retry_at": None}
+    else:
+        changed["retry_at"] = batch.due_at = database_time(session)
+    session.execute(update(Delivery).where(Delivery.mailing_id == mailing.id, Delivery.seq.in_(seqs)).values(changed))
 
 
 def write_known(

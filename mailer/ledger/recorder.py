@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.files import make_once
+from config.log import scrub
 
 # magic, stage, boot id, claim, mailing, batch, relay, number of slots
 HEADER = struct.Struct("<8s8s36sQQQQQ")
@@ -154,7 +155,7 @@ class Recorder:
 
     def replied(self, slot: int, code: int, words: str) -> None:
         """The server's verdict. The step is written last, so that half a reply is never taken for one."""
-        data = words.encode()[:100]
+        data = scrub(words).encode()[:100]  # before the cut, which may leave half an address
         at = _at(slot)
         SLOT.pack_into(self._map, at, self._map[at], len(data), code, self._seqs[slot], data)
         self._map[at] = Step.replied
@@ -181,8 +182,9 @@ def _parse(data: mmap.mmap | bytes) -> Evidence:
     slots = data[HEADER_SIZE : _at(number)]
     if len(slots) < number * SLOT.size:
         raise ValueError("a flight recorder cut short")
+    # A page that the power failure kept from the disk holds NULs, which no database takes.
     entries = tuple(
-        Entry(seq, _STEPS[step], code, words[:length].decode(errors="replace"))
+        Entry(seq, _STEPS[step], code, words[:length].replace(b"\0", b" ").decode(errors="replace"))
         for step, length, code, seq, words in SLOT.iter_unpack(slots)
     )
     return Evidence(claim, mailing_id, batch, relay_id or None, boot.rstrip(b"\0").decode(), any(stage), entries)

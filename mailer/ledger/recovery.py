@@ -2,12 +2,15 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import trouble
-from config.database import database_time, in_seconds, reading, transaction
+from config.database import database_time, reading, transaction
 from config.settings import settings
 from mailer.ledger import recorder
 from mailer.ledger.claims import held_by, members
@@ -26,6 +29,17 @@ class Recovered:
 
     mailing_id: int
     batch: int
+
+
+class _OverdueLease(NamedTuple):
+    mailing_id: int
+    batch: int
+    claim: int
+    lease_until: datetime
+
+
+_first_seen: dict[_OverdueLease, float] = {}
+"""When this process first saw each lease that is over now, in seconds of the monotonic clock."""
 
 
 def recover_host() -> list[Recovered]:
@@ -70,22 +84,35 @@ def settle(evidence: Evidence) -> bool:
 
 def expire_claims() -> list[Recovered]:
     """End the claims whose lease is over and whose holder had its grace: asleep, cut off or gone for good."""
-    grace = settings().lease_seconds * GRACE
     with reading() as session:
-        over = Batch.state == "claimed", Batch.lease_until < in_seconds(database_time(session), -grace)
-        late = session.execute(select(Batch.mailing_id, Batch.number).where(*over)).all()
+        over = Batch.state == "claimed", Batch.lease_until < database_time(session)
+        late = session.execute(select(Batch.mailing_id, Batch.number, Batch.claim, Batch.lease_until).where(*over))
+        leases = {_OverdueLease._make(row) for row in late}
     recovered = []
-    for mailing_id, number in late:
-        one = Batch.mailing_id == mailing_id, Batch.number == number
+    for mailing_id, number, claim, lease_until in _out_of_grace(leases):
+        one = *held_by(mailing_id, number, claim), Batch.lease_until == lease_until
         with trouble.keeps_no_other_waiting(log, "mailing %d, batch %d: its claim cannot be ended", mailing_id, number):
             with transaction() as session:
                 # Since it was seen it may have been renewed, ended or claimed anew.
-                batch = session.scalar(select(Batch).where(*one, *over).with_for_update(skip_locked=True))
+                batch = session.scalar(select(Batch).where(*one).with_for_update(skip_locked=True))
                 if batch is None:
                     continue
                 _expire(session, batch)
             recovered.append(Recovered(mailing_id, number))
     return recovered
+
+
+def _out_of_grace(leases: set[_OverdueLease]) -> list[_OverdueLease]:
+    """Those that were over already when this process saw them a grace ago.
+
+    It is counted by our own clock, for the database's may be put forward, and all leases are over at once. Who lives
+    renews meanwhile.
+    """
+    now = monotonic()
+    for gone in _first_seen.keys() - leases:
+        del _first_seen[gone]
+    grace = settings().lease_seconds * GRACE
+    return sorted(lease for lease in leases if now - _first_seen.setdefault(lease, now) >= grace)
 
 
 def _expire(session: Session, batch: Batch) -> None:

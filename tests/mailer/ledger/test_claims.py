@@ -18,14 +18,15 @@ from config.settings import settings
 from mailer import control
 from mailer.freeze import freeze
 from mailer.ledger import recorder, recovery, witness
-from mailer.ledger.claims import Claim, claim_batch
+from mailer.ledger.claims import Claim, claim_batch, renew
 from mailer.ledger.deferrals import regroup_due
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.outcomes import Outcome, record
 from mailer.ledger.states import State
 from mailer.models import Mailing, MailingState
 from subscribers.models import Basis, List, Reason, Standing, Subscriber, Subscription, Suppression
-from tests.press import mailing_state, open_office, send_mailing, set_up, states, write_folder
+from tasks.housekeeping import settle_cancelled
+from tests.press import claims_expire, mailing_state, open_office, send_mailing, set_up, states, write_folder
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -153,7 +154,7 @@ def test_a_host_that_comes_back_late_sends_what_it_had_not_begun_though_all_else
     claim.recorder.close()
     be_on("south")
     let_time_pass()
-    recovery.expire_claims()
+    claims_expire()
     end_all(take(mailing_id, 2), State.sent)
     with transaction() as session:
         assert control.finish(session, mailing_id)
@@ -163,6 +164,69 @@ def test_a_host_that_comes_back_late_sends_what_it_had_not_begun_though_all_else
     assert regroup_due() == [(mailing_id, 3)]
     assert mailing_state(mailing_id) == "sending"
     assert states(mailing_id) == {"uncertain": 1, "sent": 4, "queued": 1}
+
+
+def test_what_was_never_sent_counts_as_no_attempt(mailing_id: int, be_on: Callable[[str], None]) -> None:
+    be_on("north")
+    take(mailing_id, 1).recorder.close()
+    be_on("south")
+    let_time_pass()
+    claims_expire()
+    be_on("north")
+    recovery.recover_host()
+    regroup_due()
+    with reading() as session:
+        assert set(session.scalars(select(Delivery.attempts))) == {0}
+
+
+def test_what_was_never_sent_of_a_cancelled_mailing_is_skipped(mailing_id: int, be_on: Callable[[str], None]) -> None:
+    be_on("north")
+    claim = take(mailing_id, 1)
+    claim.recorder.end_sent(0)
+    claim.recorder.replied(0, 250, "ok")
+    claim.recorder.close()
+    be_on("south")
+    let_time_pass()
+    claims_expire()
+    with transaction() as session:
+        control.cancel(session, session.get_one(Mailing, mailing_id))
+    settle_cancelled()
+    assert states(mailing_id) == {"uncertain": 3, "skipped": 3}
+    be_on("north")
+    recovery.recover_host()
+    settle_cancelled()
+    assert states(mailing_id) == {"sent": 1, "skipped": 5}
+
+
+def test_a_clock_that_is_put_forward_ends_nobodys_claim(mailing_id: int) -> None:
+    claim = take(mailing_id, 1)
+    let_time_pass()  # by the database's clock alone
+    assert recovery.expire_claims() == []
+    renew(claim)
+    assert claims_expire() == []
+    assert states(mailing_id) == {"claimed": 3, "queued": 3}
+    let_time_pass()
+    assert [one.batch for one in claims_expire()] == [1]
+
+
+def test_a_page_of_a_recorder_that_was_never_written_hides_words_and_nothing_else(mailing_id: int) -> None:
+    claim = take(mailing_id, 1)
+    for slot in range(3):
+        claim.recorder.end_sent(slot)
+        claim.recorder.replied(slot, 250, "2.0.0 queued")
+    claim.recorder.close()
+    [path] = recorder.open_files(settings().state_dir)
+    data = bytearray(path.read_bytes())
+    at = recorder._at(1) + recorder.SLOT.size  # the words are the last of a slot
+    data[at - 100 : at] = bytes(100)
+    path.write_bytes(data)
+    assert len(recovery.recover_host()) == 1
+    assert states(mailing_id) == {"sent": 3, "queued": 3}
+    with reading() as session:
+        assert session.scalars(select(Delivery.reply).order_by(Delivery.seq).limit(2)).all() == [
+            "250 2.0.0 queued",
+            "250",
+        ]
 
 
 def test_replies_from_before_a_reboot_resolve_what_was_called_uncertain_meanwhile(
@@ -179,7 +243,7 @@ def test_replies_from_before_a_reboot_resolve_what_was_called_uncertain_meanwhil
     path.write_bytes(data)
     be_on("south")
     let_time_pass()
-    recovery.expire_claims()
+    claims_expire()
     be_on("north")
     recovery.recover_host()
     assert states(mailing_id) == {"sent": 1, "uncertain": 2, "queued": 3}
@@ -225,11 +289,11 @@ def test_a_claim_that_cannot_be_ended_keeps_no_other_of_its_mailing_waiting(mail
     for path in recorder.open_files(settings().state_dir):
         path.unlink()
     let_time_pass()
-    assert [one.batch for one in recovery.expire_claims()] == [2]
-    assert [one.batch for one in recovery.expire_claims()] == []
+    assert [one.batch for one in claims_expire()] == [2]
+    assert [one.batch for one in claims_expire()] == []
     with transaction() as session:
         session.execute(update(Batch).where(Batch.number == 1).values(counts={"queued": 3}))
-    assert [one.batch for one in recovery.expire_claims()] == [1]
+    assert [one.batch for one in claims_expire()] == [1]
     assert states(mailing_id) == {"uncertain": 6}
 
 

@@ -42,7 +42,7 @@ from mailer.ledger.states import TRANSITIONS, State
 from mailer.ledger.witness import LedgerWentBackError
 from mailer.models import Mailing, MailingState
 from mailer.turn import Turn
-from tests.press import open_office, send_mailing, set_up, write_folder
+from tests.press import claims_expire, open_office, send_mailing, set_up, write_folder
 
 PEOPLE = 5
 BATCH = 3
@@ -379,7 +379,7 @@ class Ledger(RuleBasedStateMachine):
                 )
             ).all()
         self.doubted.update(elsewhere)
-        recovery.expire_claims()
+        claims_expire()
 
     # What is due, and what a person wants
 
