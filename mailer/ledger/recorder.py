@@ -123,7 +123,8 @@ class Recorder:
             try:
                 os.link(draft, path)
             except FileExistsError:
-                # The number is ours, so the claim that this one is of was never made; it could not be settled since.
+                # The database gave us the number, so the commit of that file's claim failed. Its process died, and
+                # nobody has come by to lay it aside.
                 with held(path) as dead:
                     left = read(path)
                     if not dead or (left is not None and left.made):

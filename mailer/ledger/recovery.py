@@ -67,9 +67,9 @@ def settle(evidence: Evidence) -> bool:
         theirs = evidence.mailing_id, evidence.batch, evidence.claim
         # If our commit of this claim failed, another host may have made one of the same number since.
         owner = session.scalar(select(Batch.owner).where(*held_by(*theirs)))
-        ended = owner == recorder.host_id(settings().state_dir) and record(
-            session, *theirs, outcomes, relay_id=evidence.relay_id
-        )
+        ended = False
+        if owner == recorder.host_id(settings().state_dir):
+            ended = record(session, *theirs, outcomes, relay_id=evidence.relay_id)
         late = 0 if ended else resolve_late(session, evidence, trustworthy=trustworthy)
     if ended or late:
         log.warning(

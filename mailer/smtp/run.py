@@ -93,7 +93,8 @@ class Run:
         if self._failure:
             raise self._failure
         if self._dismissed and self._strikes and not crew.lanes and self._go is not STOP:
-            self.outcome.relay_error = self._trouble  # the last thing known of the relay is that it takes nothing
+            # It handed messages back by its own word, and no connection is left. With one, they are sent again at once.
+            self.outcome.relay_error = self._trouble
         return self.outcome
 
     def _look(self) -> None:
