@@ -29,7 +29,7 @@ def reconcile(
         write_json(
             {"claims": done.claims, "missing": done.missing, "resolved": done.resolved, "uncertain": done.uncertain}
         )
-    elif not done.claims:
+    elif not (done.claims or done.resolved):
         say("the database did not go back in time; there is nothing to do")
     else:
         say(f"{count(done.resolved, 'delivery', 'deliveries')} brought back from the recorders of this host")

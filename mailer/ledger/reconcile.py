@@ -16,7 +16,7 @@ from config.settings import settings
 from mailer.ledger import recorder, witness
 from mailer.ledger.claims import members
 from mailer.ledger.models import Batch, ClaimCounter, Delivery, Fact
-from mailer.ledger.outcomes import Outcome, outcomes_of, record, write_known
+from mailer.ledger.outcomes import Outcome, outcomes_of, record, resolve_late, write_known
 from mailer.ledger.recorder import Evidence
 from mailer.ledger.states import State
 from mailer.models import Mailing, MailingState
@@ -45,7 +45,8 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
         known = session.scalar(select(ClaimCounter.value).where(ClaimCounter.id == 1).with_for_update()) or 0
         highest = witness.seen()
         if known >= highest:
-            return Reconciled(0, 0, 0, 0)
+            # Nothing was claimed since the copy was made, but what was in hand then may have ended.
+            return Reconciled(0, 0, _end_claims_in_hand(session, files) + _settle_late(session, files), 0)
         claims = highest - known + _in_hand(session)
         resolved = _end_claims_in_hand(session, files)
         read = set(_claims_read(session))
@@ -96,6 +97,16 @@ def _end_claims_in_hand(session: Session, files: dict[int, Path]) -> int:
     return resolved
 
 
+def _settle_late(session: Session, files: dict[int, Path]) -> int:
+    """What was called uncertain when the copy was made, and was settled since by a recorder that is laid aside now."""
+    resolved = 0
+    for claim in sorted(files):
+        evidence = recorder.read(files[claim])
+        if evidence is not None:
+            resolved += resolve_late(session, evidence, trustworthy=evidence.boot_id == recorder.boot_id())
+    return resolved
+
+
 def _apply(session: Session, evidence: Evidence) -> int:
     """Write what an unknown claim did into deliveries that the database still takes for unsent; how many."""
     mailing = session.get(Mailing, evidence.mailing_id)
@@ -128,6 +139,8 @@ def _doubt_the_rest(session: Session, highest: int) -> int:
         reason = "the database went back in time, and the recorder is lost"
         doubts = [Outcome(seq, State.uncertain, reason=reason) for seq in seqs]
         number += write_known(session, batch.mailing_id, doubts, claim=highest, relay_id=None)
+        # What an older claim's recorder says of these is the last word no more: a lost one may have sent them since.
+        session.execute(update(Delivery).where(members(batch), Delivery.state == State.uncertain).values(claim=highest))
     return number
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from sqlalchemy import event, select, text, update
+from sqlalchemy import delete, event, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from config.database import engine, reading, transaction
@@ -22,10 +22,12 @@ from mailer.ledger.claims import Claim, claim_batch, renew
 from mailer.ledger.deferrals import regroup_due
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.outcomes import Outcome, record
+from mailer.ledger.reconcile import reconcile
 from mailer.ledger.states import State
 from mailer.models import Mailing, MailingState
 from subscribers.models import Basis, List, Reason, Standing, Subscriber, Subscription, Suppression
 from tasks.housekeeping import settle_cancelled
+from tests.mailer.ledger.test_model import rows_of
 from tests.press import claims_expire, mailing_state, open_office, send_mailing, set_up, states, write_folder
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -164,6 +166,33 @@ def test_a_host_that_comes_back_late_sends_what_it_had_not_begun_though_all_else
     assert regroup_due() == [(mailing_id, 3)]
     assert mailing_state(mailing_id) == "sending"
     assert states(mailing_id) == {"uncertain": 1, "sent": 4, "queued": 1}
+
+
+def test_what_was_settled_after_the_copy_was_made_is_settled_again(
+    mailing_id: int, be_on: Callable[[str], None]
+) -> None:
+    be_on("north")
+    claim = take(mailing_id, 1)
+    claim.recorder.end_sent(0)
+    claim.recorder.replied(0, 250, "ok")
+    claim.recorder.close()
+    be_on("south")
+    let_time_pass()
+    claims_expire()
+    with reading() as session:
+        copied = {table: rows_of(session, table) for table in (Delivery, Batch)}
+    be_on("north")
+    recovery.recover_host()
+    assert states(mailing_id) == {"sent": 1, "uncertain": 2, "queued": 3}
+    with transaction() as session:
+        for table, rows in copied.items():
+            session.execute(delete(table))
+            session.execute(insert(table), rows)
+    assert states(mailing_id) == {"uncertain": 3, "queued": 3}
+    assert reconcile().resolved == 3
+    regroup_due()
+    assert states(mailing_id) == {"sent": 1, "queued": 5}
+    assert reconcile().resolved == 0
 
 
 def test_what_was_never_sent_counts_as_no_attempt(mailing_id: int, be_on: Callable[[str], None]) -> None:

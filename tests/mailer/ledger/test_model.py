@@ -462,11 +462,6 @@ class Ledger(RuleBasedStateMachine):
             witness.ask()
         except LedgerWentBackError:
             self.behind = True
-        else:
-            # A claim that the copy found in hand: its recorder may be laid aside, and nobody is told to ask all hosts.
-            with reading() as session:
-                in_hand = select(Batch.number).where(Batch.state == "claimed")
-                self.ended.update(session.scalars(select(Delivery.seq).where(Delivery.batch.in_(in_hand))))
 
     @precondition(lambda self: self.behind)
     @rule(host=st.sampled_from(HOSTS), give_up=st.sampled_from([False, False, True]))
@@ -549,6 +544,9 @@ class Ledger(RuleBasedStateMachine):
                 self.recover(host)
                 if self.behind:
                     self.reconcile(host, give_up=False)
+                else:  # nothing asks for it, but whoever puts a copy back does it
+                    self.be_on(host)
+                    reconcile()
         if self.behind:
             unmade = self.unmade()
             assert self.missing == len(unmade), f"{self.missing} claims are missing, not {unmade}"
