@@ -107,6 +107,8 @@ class Soak:
         if what is control.cancel and mailing_state(sent.id) == "cancelled":
             sent.cancelled = True
             self.cancels += 1
+        elif what is control.cancel:  # it was scheduled still, and is a draft again: somebody sends it after all
+            self._decide(sent, control.send)
         return True
 
     def _judge(self, sent: Sent) -> None:
