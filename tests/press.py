@@ -2,6 +2,8 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
@@ -162,10 +164,18 @@ def sent_before(number: int, readers: int) -> None:
         session.add(Batch(mailing_id=sent.id, **batch))
 
 
+@contextmanager
+def grace_over() -> Iterator[None]:
+    """As if this process had seen the leases that are over now for the whole grace."""
+    with patch.dict(recovery._first_seen, clear=True):
+        recovery.expire_claims()
+        with patch.object(recovery, "monotonic", lambda: time.monotonic() + settings().lease_seconds):
+            yield
+
+
 def claims_expire() -> list[recovery.Recovered]:
-    """What expire_claims ends of the leases that are over, as if this process had seen them so for the grace."""
-    recovery.expire_claims()
-    with patch.object(recovery, "monotonic", lambda: time.monotonic() + settings().lease_seconds):
+    """What expire_claims ends of the leases that are over, their grace too."""
+    with grace_over():
         return recovery.expire_claims()
 
 

@@ -10,7 +10,7 @@ from subscribers.reading import RECORD_LIMIT, SAMPLE_ROWS, Table, open_text
 
 COLUMNS = ("email", "name")
 _PART = re.compile(r'(?:"[^"]*"|<[^<>]*>|[^;,\t"<])+|["<]')
-_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
+_ADDRESS = re.compile(r"[^\s@]@[^\s@,;]+\.[^\s@,;]")
 _NAMED = re.compile(r"(.*?)<\s*(?:mailto:)?([^<>]*)>")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
@@ -54,6 +54,11 @@ ATTRIBUTE = (
 NAME = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6) | st.sampled_from(
     ["email", "E-Mail", "attributes.", "attributes.x", "reason", "first name", " x ", "a.b"]
 )
+NOTHING = {
+    **dict.fromkeys(("first_name", "last_name", "organisation", "country", "time_zone"), ""),
+    **dict.fromkeys(("languages", "topics"), ()),
+    "role": "other",
+}
 PERSON = st.fixed_dictionaries(
     {
         "first_name": LINE,
@@ -71,6 +76,7 @@ PERSON = st.fixed_dictionaries(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PERSON, max_size=4))
+@example([{**NOTHING, "attributes": {"@": "0", "MAIL": "0"}}])  # a header in which an address seems to stand
 def test_what_goes_out_comes_in_again(press: str, tmp_path: Path, people: list[dict[str, Any]]) -> None:
     path = tmp_path / "people.csv"
     with transaction() as session:

@@ -18,7 +18,7 @@ from mailer.models import Mailing
 from tasks.app import app
 from tasks.housekeeping import do_what_is_due, my_turn
 from tests.mailer.ledger.test_claims import end_all, let_time_pass, take
-from tests.press import mailing_state, open_office, send_mailing, set_up, states, write_folder
+from tests.press import grace_over, mailing_state, open_office, send_mailing, set_up, states, write_folder
 
 
 def test_of_several_who_ask_at_once_one_has_its_turn(database: str) -> None:
@@ -68,7 +68,8 @@ def test_claims_and_deferrals_of_a_spoilt_mailing_keep_no_other_waiting(
         take(mailing_id, 2)  # and its worker sleeps
     spoil(bad)
     let_time_pass()
-    do_what_is_due()
+    with grace_over():
+        do_what_is_due()
     assert states(good) == {"queued": 6}
     assert f"mailing {bad}, batch 2: its claim cannot be ended" in caplog.text
     assert f"mailing {bad} cannot be regrouped" in caplog.text
@@ -112,6 +113,7 @@ def test_trouble_from_outside_ends_the_look(office: None, tmp_path: Path, monkey
     def away(*_: object, **__: object) -> None:
         raise Unavailable("the database is away")
 
-    monkeypatch.setattr(recovery, "record", away)
-    with pytest.raises(Unavailable):
-        do_what_is_due()
+    with grace_over():
+        monkeypatch.setattr(recovery, "record", away)
+        with pytest.raises(Unavailable):
+            do_what_is_due()
