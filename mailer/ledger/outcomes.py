@@ -23,6 +23,9 @@ RECORDER_LOST_WAIT = 3600.0
 """Seconds until an uncertain delivery is sent again though its owner's recorder was not read."""
 
 
+NOT_SENT = "not sent: its worker's recorder says so"
+"""The reason of what is uncertain still, and waits to be queued again."""
+
 Before = tuple[int, datetime | None]
 """What was known of a delivery before: how often it was attempted, and since when it is deferred."""
 _AS_FROZEN: Before = 0, None
@@ -110,6 +113,7 @@ def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> 
         Delivery.seq.in_([entry.seq for entry in evidence.entries]),
         Delivery.state == State.uncertain,
         Delivery.claim == evidence.claim,
+        or_(Delivery.reason.is_(None), Delivery.reason != NOT_SENT),  # what was found before is not found again
     )
     # Trustworthy or not: silence resolves nothing here, and a reply is a reply.
     known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
@@ -149,7 +153,7 @@ def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> 
 
 def _queue_again(session: Session, mailing: Mailing, batch: Batch, seqs: Sequence[int]) -> None:
     """What is uncertain and is known now not to have been sent: it may be queued again at once, and was no attempt."""
-    changed: dict[str, Any] = {"attempts": Delivery.attempts - 1, "reason": "not sent: its worker's recorder says so"}
+    changed: dict[str, Any] = {"attempts": Delivery.attempts - 1, "reason": NOT_SENT}
     if mailing.state == MailingState.cancelled:  # nothing of it is regrouped: it is skipped with what else is queued
         counts = dict(batch.counts)
         move(counts, State.uncertain, State.queued, len(seqs))

@@ -1,5 +1,6 @@
 """Opening a connection to a relay: the standard library greets, encrypts and logs in, then the socket is ours."""
 
+import binascii
 import smtplib
 import socket
 import ssl
@@ -212,6 +213,6 @@ def _explain(error: Exception, relay: RelayUrl) -> Exception:
         return RelayUnavailable(f"{name} cannot be reached: {error.strerror or error}")
     if isinstance(error, UnicodeError):
         return RelayRefused(f"{name}: host, user name and password must be plain ASCII")
-    if isinstance(error, ValueError):
+    if isinstance(error, binascii.Error):
         return RelayUnavailable(f"{name} cannot be understood: an answer of its log-in is no base64")
     return error

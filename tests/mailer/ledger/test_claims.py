@@ -168,9 +168,8 @@ def test_a_host_that_comes_back_late_sends_what_it_had_not_begun_though_all_else
     assert states(mailing_id) == {"uncertain": 1, "sent": 4, "queued": 1}
 
 
-def test_what_was_settled_after_the_copy_was_made_is_settled_again(
-    mailing_id: int, be_on: Callable[[str], None]
-) -> None:
+def north_is_cut_off(mailing_id: int, be_on: Callable[[str], None]) -> None:
+    """Of its batch of three one was sent; south calls all of them uncertain, and is where we are."""
     be_on("north")
     claim = take(mailing_id, 1)
     claim.recorder.end_sent(0)
@@ -179,6 +178,12 @@ def test_what_was_settled_after_the_copy_was_made_is_settled_again(
     be_on("south")
     let_time_pass()
     claims_expire()
+
+
+def test_what_was_settled_after_the_copy_was_made_is_settled_again(
+    mailing_id: int, be_on: Callable[[str], None]
+) -> None:
+    north_is_cut_off(mailing_id, be_on)
     with reading() as session:
         copied = {table: rows_of(session, table) for table in (Delivery, Batch)}
     be_on("north")
@@ -190,9 +195,22 @@ def test_what_was_settled_after_the_copy_was_made_is_settled_again(
             session.execute(insert(table), rows)
     assert states(mailing_id) == {"uncertain": 3, "queued": 3}
     assert reconcile().resolved == 3
+    assert reconcile().resolved == 0
     regroup_due()
     assert states(mailing_id) == {"sent": 1, "queued": 5}
+    with reading() as session:
+        assert session.scalars(select(Delivery.attempts).order_by(Delivery.seq)).all() == [1, 0, 0, 0, 0, 0]
+
+
+def test_after_giving_up_an_older_recorder_proves_nothing(mailing_id: int, be_on: Callable[[str], None]) -> None:
+    north_is_cut_off(mailing_id, be_on)
+    witness.note(7)  # by a host that is lost with its recorders
+    reconcile(give_up=True)
+    assert states(mailing_id) == {"uncertain": 6}
+    be_on("north")
+    recovery.recover_host()
     assert reconcile().resolved == 0
+    assert states(mailing_id) == {"uncertain": 6}
 
 
 def test_what_was_never_sent_counts_as_no_attempt(mailing_id: int, be_on: Callable[[str], None]) -> None:
@@ -209,14 +227,7 @@ def test_what_was_never_sent_counts_as_no_attempt(mailing_id: int, be_on: Callab
 
 
 def test_what_was_never_sent_of_a_cancelled_mailing_is_skipped(mailing_id: int, be_on: Callable[[str], None]) -> None:
-    be_on("north")
-    claim = take(mailing_id, 1)
-    claim.recorder.end_sent(0)
-    claim.recorder.replied(0, 250, "ok")
-    claim.recorder.close()
-    be_on("south")
-    let_time_pass()
-    claims_expire()
+    north_is_cut_off(mailing_id, be_on)
     with transaction() as session:
         control.cancel(session, session.get_one(Mailing, mailing_id))
     settle_cancelled()
