@@ -39,6 +39,7 @@ from config.database import Base
 
 Rows = Sequence[Mapping[str, Any]]
 """Rows that all have the same keys, the names of columns."""
+_COPY_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -98,30 +99,29 @@ def refresh_statistics(session: Session, *tables: type[Base]) -> None:
         session.execute(text(f"ANALYZE {', '.join(table.__tablename__ for table in tables)}"))
 
 
-def append_rows(session: Session, table: type[Base], rows: Rows, **same: Any) -> None:
-    """Add `rows`, each completed by the columns of `same`; a column that neither names is empty.
+def append_columns(session: Session, table: type[Base], columns: Mapping[str, Sequence[Any]], **same: Any) -> None:
+    """Add rows, given as equally long columns, each completed by what is `same` in all; other columns stay empty.
 
-    PostgreSQL gets them by COPY, at half of what an INSERT costs it and a third of what one costs us.
+    PostgreSQL gets them by COPY, at half of what an INSERT costs it; its text is joined here by the column, which
+    takes less of us than handing each row to the driver.
     Raises IntegrityError for a key that exists already.
     """
-    if not rows:
+    if not any(columns.values()):
         return
-    names = [*rows[0], *same]
-    columns = [_written(session, table, name, [row[name] for row in rows]) for name in rows[0]]
-    for name, value in same.items():
-        (constant,) = _written(session, table, name, [value])
-        columns.append(repeat(None if constant is None else str(constant)))  # text is what drivers write fastest
-    written = zip(*columns, strict=False)
+    names = [*columns, *same]
+    given = [_written(session, table, name, values) for name, values in columns.items()]
+    constants = [_written(session, table, name, [value]) for name, value in same.items()]
     into = f"{table.__tablename__} ({', '.join(names)})"
     connection = session.connection()
     if on_sqlite(session):
         values = ", ".join("?" * len(names))
-        connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({values})", list(written))  # noqa: S608 -- our own names
+        rows = zip(*given, *(repeat(value) for (value,) in constants), strict=False)
+        connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({values})", list(rows))  # noqa: S608 -- our own names
         return
+    copied = zip(*map(_copied, given), *(repeat(text) for (text,) in map(_copied, constants)), strict=False)
     try:
         with connection.connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:  # type: ignore[attr-defined]
-            for row in written:
-                copy.write_row(row)
+            copy.write("\n".join(map("\t".join, copied)) + "\n")
     except psycopg.Error as error:  # as SQLAlchemy would have raised it
         raise DBAPIError.instance(f"COPY {into}", None, error, psycopg.Error, hide_parameters=True) from error
 
@@ -180,6 +180,20 @@ def _written(session: Session, table: type[Base], name: str, values: Iterable[An
     dialect = session.get_bind().dialect
     process = of.dialect_impl(dialect).bind_processor(dialect)
     return map(cache(process), values) if process else values  # nearly all of them repeat
+
+
+def _copied(values: Iterable[Any]) -> Sequence[str]:
+    """A column in the text format of COPY (PostgreSQL's manual, COPY, "Text Format")."""
+    texts = list(values)
+    kinds = {*map(type, texts)}
+    if kinds == {int}:
+        return [*map(str, texts)]
+    if all(issubclass(kind, str) for kind in kinds):
+        together = "".join(texts)
+        if not any(special in together for special in _COPY_ESCAPES):  # as almost all columns are
+            return texts
+    escapes = str.maketrans(_COPY_ESCAPES)
+    return [r"\N" if text is None else str(text).translate(escapes) for text in texts]
 
 
 def _as_table(session: Session, table: type[Base], names: Sequence[str], rows: Rows) -> FromClause:

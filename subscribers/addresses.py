@@ -62,7 +62,7 @@ def _plain(text: str) -> Address | None:
     local, top = found.groups()
     if local in _FOLDED_NAMES or top in _NOT_OF_MAIL:
         return None
-    return Address(text[: len(local)] + lower[len(local) :], lower)
+    return Address(lower if text == lower else text[: len(local)] + lower[len(local) :], lower)
 
 
 def _folded(local_part: str) -> str:

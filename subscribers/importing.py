@@ -215,10 +215,7 @@ def _survey(table: Table, columns: Columns) -> tuple[int, _Met]:
         total += 1
         if notice:
             notice(cells)
-        try:
-            met.meet(columns.address(cells).key)
-        except Refused:
-            continue
+        met.meet(columns.likeness(cells))
     columns.statuses.check()
     return total, met
 

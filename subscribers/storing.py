@@ -82,7 +82,7 @@ def store(
         suppressed |= {hashes[key] for key in _suppressed_elsewhere(session, known, to.purpose)}
     known = {key: row for key, row in known.items() if hashes[key] not in suppressed}
     wanted = [key for key in wanted if hashes[key] not in suppressed]
-    created = _created(session, {key: _row(people[key], hashes[key]) for key in wanted if key not in known}, known)
+    created = _created(session, {key: people[key] for key in wanted if key not in known}, hashes, known)
     ids = created | {key: row.person for key, row in known.items()}
     recorded = consent.record(
         session,
@@ -113,21 +113,31 @@ def _known(session: Session, keys: Sequence[str]) -> dict[str, Row[Any]]:
     }
 
 
-def _created(session: Session, rows: dict[str, dict[str, Any]], known: dict[str, Row[Any]]) -> dict[str, int]:
+def _created(
+    session: Session, people: dict[str, Person], hashes: Mapping[str, str], known: dict[str, Row[Any]]
+) -> dict[str, int]:
     """Add new people, by key; their ids. Whom another process added since we looked becomes one of the `known`."""
-    while rows:
-        ids = dict(zip(rows, bulk.new_ids(session, Subscriber, len(rows)), strict=True))
+    while people:
+        ids = dict(zip(people, bulk.new_ids(session, Subscriber, len(people)), strict=True))
+        columns: dict[str, list[Any]] = {
+            "id": list(ids.values()),
+            "public_id": _public_ids(len(people)),
+            "email": [person.address.email for person in people.values()],
+            "email_key": list(people),
+            "address_hash": [hashes[key] for key in people],
+            "attributes": [person.attributes for person in people.values()],
+        }
+        for name, empty in EMPTY.items():
+            columns[name] = [person.values.get(name, empty) for person in people.values()]
         try:
             with session.connection().begin_nested():
-                for (key, row), public_id in zip(rows.items(), _public_ids(len(rows)), strict=True):
-                    row.update(id=ids[key], public_id=public_id)
-                bulk.append_rows(session, Subscriber, list(rows.values()), created_at=datetime.now(UTC))
+                bulk.append_columns(session, Subscriber, columns, created_at=datetime.now(UTC))
         except IntegrityError:
-            overtaken = _known(session, list(rows))
+            overtaken = _known(session, list(people))
             if not overtaken:
                 raise
             known |= overtaken
-            rows = {key: row for key, row in rows.items() if key not in overtaken}
+            people = {key: person for key, person in people.items() if key not in overtaken}
         else:
             return ids
     return {}
@@ -141,17 +151,6 @@ def _suppressed_elsewhere(session: Session, known: Mapping[str, Row[Any]], purpo
     persons = bulk.among(session, Subscriber.id, sorted(set(merged.values())))
     held = set(session.scalars(select(Subscriber.id).where(persons, suppressed_clause(purpose))))
     return {key for key, person in merged.items() if person in held}
-
-
-def _row(person: Person, hashed: str) -> dict[str, Any]:
-    return {
-        "email": person.address.email,
-        "email_key": person.address.key,
-        "address_hash": hashed,
-        **EMPTY,
-        **person.values,
-        "attributes": person.attributes,
-    }
 
 
 def _public_ids(number: int) -> list[str]:

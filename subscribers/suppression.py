@@ -42,7 +42,8 @@ def suppress_hashes(
     if reason != Reason.hard_bounce:
         other = aliased(Subscriber)
         person = select(Subscriber.address_hash).join(other, other.merged_into_id == Subscriber.id)
-        theirs = set(session.scalars(person.where(among(session, other.address_hash, list(hashes)))))
+        merged = person.where(other.merged_into_id.is_not(None), among(session, other.address_hash, list(hashes)))
+        theirs = set(session.scalars(merged))
         suppress_hashes(session, theirs, reason, scope, source)
     statement = insert(session, Suppression)
     new = statement.excluded

@@ -1,14 +1,15 @@
 """Many rows at once: that each arrives as it was, and what the planner is told of them."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DataError
 
-from config.bulk import on_sqlite, refresh_statistics, update_rows, update_texts
+from config.bulk import append_columns, on_sqlite, refresh_statistics, update_rows, update_texts
 from config.database import reading, transaction
 from subscribers.models import Subscriber, Subscription
 from tests.press import open_office
@@ -27,8 +28,26 @@ def test_the_planner_knows_at_once_how_full_a_table_is(database: str) -> None:
     assert (known["subscriber"], known["subscription"]) == (50, 60)
 
 
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(st.deferred(lambda: WRITTEN), min_size=1, max_size=4), role=st.deferred(lambda: WRITTEN_TEXTS))
+def test_rows_are_added_as_they_were_given(database: str, values: list[dict[str, Any]], role: str) -> None:
+    del database
+    with transaction() as session:
+        session.execute(delete(Subscriber))
+        keys = range(1, len(values) + 1)
+        columns = {name: [row[name] for row in values] for name in WRITTEN_NAMES}
+        same = {"first_name": role, "last_name": "", "languages": (), "country": "", "time_zone": "", "role": "staff"}
+        texts = {name: [str(key) for key in keys] for name in ("public_id", "email", "email_key", "address_hash")}
+        append_columns(session, Subscriber, {"id": keys, **texts, **columns}, created_at=datetime.now(UTC), **same)
+        found = session.scalars(select(Subscriber).order_by(Subscriber.id)).all()
+        assert [{name: getattr(one, name) for name in WRITTEN_NAMES} for one in found] == values
+        assert {one.first_name for one in found} == {role}
+
+
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-WRITTEN_TEXTS = TEXTS | st.sampled_from(["NULL", "null", "{}", "\\", '"', "\\n", "a,b", " "])
+WRITTEN_TEXTS = TEXTS | st.sampled_from(
+    ["NULL", "null", "{}", "\\", '"', "\\n", "a,b", " ", "\\N", "\\.", "\t", "a\r\nb"]
+)
 WRITTEN = st.fixed_dictionaries(
     {
         "organisation": WRITTEN_TEXTS,
@@ -37,6 +56,7 @@ WRITTEN = st.fixed_dictionaries(
         "merged_into_id": st.none() | st.integers(1, 2**31 - 1),
     }
 )
+WRITTEN_NAMES = ("organisation", "topics", "attributes", "merged_into_id")
 
 
 def a_person(key: int) -> Subscriber:

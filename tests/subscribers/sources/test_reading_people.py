@@ -5,11 +5,11 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from config.errors import Refused, Unknown
-from subscribers.columns import plain
+from subscribers.columns import Columns, plain
 from subscribers.fields import FIELDS, country, language, one_line
 from subscribers.sources.address_list import addresses_in
 from subscribers.sources.meanings import meanings_of
@@ -168,3 +168,27 @@ def test_a_mapping_may_say_that_a_column_is_a_status_or_a_whole_name(tmp_path: P
     assert person.said is not None and person.said.because == "Lage: abgemeldet"
     with pytest.raises(Unknown, match="did you mean 'status'"):
         open_people(path, mapping={"Lage": "statu"})
+
+
+CELLS = st.one_of(
+    st.from_regex(r"[ -~]{0,3}[A-Za-z.'+]{1,6}@[A-Za-z-]{1,6}\.(org|EU)[ -~]{0,2}", fullmatch=True),
+    st.builds("{} <{}@Example.ORG>".format, st.text(max_size=6), st.sampled_from(["jane", "Jane", "josé", "'+x"])),
+    st.builds(
+        "{}{}@straße.example".format, st.sampled_from(["", "'", "\u00a0", "\u200b"]), st.sampled_from(["ZOË", "=x"])
+    ),
+    st.text(max_size=20),
+)
+
+
+@settings(max_examples=500)
+@given(cell=CELLS)
+@example(cell="'+Jane@Example.org")
+@example(cell="Jane Doe <Jane@Example.org>")
+def test_rows_of_one_address_are_alike_before_it_is_looked_at(cell: str) -> None:
+    columns = Columns(["email"], {}, "people.csv")
+    likeness = columns.likeness([cell])
+    try:
+        person = columns.person([cell])
+    except Refused:
+        return
+    assert likeness == person.address.key
