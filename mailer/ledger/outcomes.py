@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
 def outcome_of(entry: Entry, *, trustworthy: bool = True) -> Outcome | None:
     """The outcome that a recorder's entry tells; None for a message that was not begun.
 
-    `trustworthy` is False for a recorder from before a reboot: its silence proves nothing, its replies do.
+    `trustworthy` as in Evidence: else what was not begun may have been, too.
     """
     if entry.step is Step.replied:
         reply = f"{entry.code} {entry.words}".strip()
@@ -67,8 +67,9 @@ def outcome_of(entry: Entry, *, trustworthy: bool = True) -> Outcome | None:
     return None if trustworthy else Outcome(entry.seq, State.uncertain, reason="the host restarted in mid-batch")
 
 
-def outcomes_of(evidence: Evidence, *, trustworthy: bool = True) -> list[Outcome]:
+def outcomes_of(evidence: Evidence) -> list[Outcome]:
     """The outcomes that a recorder tells, of those messages that were begun."""
+    trustworthy = evidence.trustworthy
     found = (outcome_of(entry, trustworthy=trustworthy) for entry in evidence.entries)
     return [outcome for outcome in found if outcome is not None]
 
@@ -103,7 +104,7 @@ def record(
     return True
 
 
-def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> int:
+def resolve_late(session: Session, evidence: Evidence) -> int:
     """Let evidence that comes after its claim was taken away resolve what was called uncertain; how many it did.
 
     A finished mailing goes on if some of it is to be sent after all.
@@ -118,7 +119,7 @@ def resolve_late(session: Session, evidence: Evidence, *, trustworthy: bool) -> 
     # Trustworthy or not: silence resolves nothing here, and a reply is a reply.
     known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
     # That nothing was sent proves something only of a claim that was made.
-    made = trustworthy and evidence.made
+    made = evidence.made and evidence.trustworthy
     untouched = {entry.seq for entry in evidence.entries if made and entry.step is Step.not_begun}
     resolved = 0
     numbers = session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all()

@@ -90,7 +90,7 @@ def _end_claims_in_hand(session: Session, files: dict[int, Path]) -> int:
     for batch in session.scalars(select(Batch).where(Batch.state == "claimed", Batch.owner == here)).all():
         evidence = recorder.read(files[batch.claim]) if batch.claim in files else None
         if evidence is not None:
-            outcomes = _outcomes(evidence)
+            outcomes = outcomes_of(evidence)
             relay_id = evidence.relay_id
             record(session, batch.mailing_id, batch.number, batch.claim, outcomes, relay_id=relay_id)
             resolved += len(outcomes)
@@ -103,7 +103,7 @@ def _settle_late(session: Session, files: dict[int, Path]) -> int:
     for claim in sorted(files):
         evidence = recorder.read(files[claim])
         if evidence is not None:
-            resolved += resolve_late(session, evidence, trustworthy=evidence.boot_id == recorder.boot_id())
+            resolved += resolve_late(session, evidence)
     return resolved
 
 
@@ -118,11 +118,7 @@ def _apply(session: Session, evidence: Evidence) -> int:
         mailing.state = MailingState.cancelled
         mailing.pause_reason = "it was being sent when the database went back in time"
         return 0
-    return write_known(session, mailing.id, _outcomes(evidence), claim=evidence.claim, relay_id=evidence.relay_id)
-
-
-def _outcomes(evidence: Evidence) -> list[Outcome]:
-    return outcomes_of(evidence, trustworthy=evidence.boot_id == recorder.boot_id())
+    return write_known(session, mailing.id, outcomes_of(evidence), claim=evidence.claim, relay_id=evidence.relay_id)
 
 
 def _doubt_the_rest(session: Session, highest: int) -> int:

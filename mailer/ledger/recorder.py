@@ -68,6 +68,11 @@ class Evidence:
     """The claim's commit is known to have succeeded; if not, its number may be another host's claim."""
     entries: tuple[Entry, ...]
 
+    @property
+    def trustworthy(self) -> bool:
+        """True if the machine runs on since it was written: after a reboot silence proves nothing, replies do."""
+        return self.boot_id == boot_id()
+
 
 def boot_id() -> str:
     """Names this run of the kernel: a file written under another one may lack its last pages."""

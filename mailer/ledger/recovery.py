@@ -61,16 +61,15 @@ def recover_host() -> list[Recovered]:
 
 def settle(evidence: Evidence) -> bool:
     """Record what a recorder tells, while its claim holds or late; True if it ended a claim."""
-    trustworthy = evidence.boot_id == recorder.boot_id()
     with transaction() as session:
-        outcomes = outcomes_of(evidence, trustworthy=trustworthy)
+        outcomes = outcomes_of(evidence)
         theirs = evidence.mailing_id, evidence.batch, evidence.claim
         # If our commit of this claim failed, another host may have made one of the same number since.
         owner = session.scalar(select(Batch.owner).where(*held_by(*theirs)))
         ended = False
         if owner == recorder.host_id(settings().state_dir):
             ended = record(session, *theirs, outcomes, relay_id=evidence.relay_id)
-        late = 0 if ended else resolve_late(session, evidence, trustworthy=trustworthy)
+        late = 0 if ended else resolve_late(session, evidence)
     if ended or late:
         log.warning(
             "recovered claim %d of mailing %d, batch %d: %d outcomes",
@@ -120,7 +119,7 @@ def _expire(session: Session, batch: Batch) -> None:
     evidence = None
     if batch.owner == recorder.host_id(state_dir):
         evidence = recorder.of_claim(state_dir, batch.claim)
-    if evidence is not None and evidence.boot_id == recorder.boot_id():
+    if evidence is not None and evidence.trustworthy:
         # Its process is alive but late. It looks at its lease once more between marking an end and sending it, so
         # a message that is not marked now will not be sent.
         outcomes, relay_id = outcomes_of(evidence), evidence.relay_id
