@@ -148,6 +148,8 @@ def make_engine(url: str) -> Engine:
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,
+            # While an answer is waited for, keepalives are not sent.
+            "tcp_user_timeout": 60_000,
         },
     )
 

@@ -17,6 +17,10 @@ from config.settings import settings
 AGAIN = 60.0
 """Seconds until a process tells of the same trouble once more: it lasts for minutes, and is met many times a second."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_OURS = {"25006", "25P03", "25P04"}
+"""PostgreSQL's read-only transaction (a primary that became a standby), and its limits of a transaction's time.
+
+The driver calls them internal errors."""
 _said: dict[str, float] = {}
 _met: set[str] = set()
 
@@ -25,7 +29,7 @@ def in_words(error: BaseException) -> str | None:
     """What to tell a person of an error from outside Broadside; None where it is a defect of ours."""
     if isinstance(error, BroadsideError):
         return str(error)
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, DBAPIError) and _is_of_the_server(error):
         return _of_the_database(error)
     if isinstance(error, RedisError):
         reason = str(error).partition("\n")[0] or type(error).__name__
@@ -51,6 +55,10 @@ def keeps_no_other_waiting(log: logging.Logger, words: str, *which: object) -> I
         if in_words(error) is not None and not isinstance(error, Refused):
             raise
         log.exception(words, *which)
+
+
+def _is_of_the_server(error: DBAPIError) -> bool:
+    return isinstance(error, OperationalError | InterfaceError) or getattr(error.orig, "sqlstate", None) in _NOT_OURS
 
 
 def _of_the_database(error: DBAPIError) -> str:

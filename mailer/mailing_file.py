@@ -28,6 +28,9 @@ def _mailbox(text: str) -> str:
         address = normalise(address).email
     except Refused as error:
         raise ValueError(str(error)) from None
+    if not address.rpartition("@")[0].isascii():
+        # The header would need a server and a reader with SMTPUTF8 for each of the messages (RFC 6532).
+        raise ValueError(f"{address} cannot be written in the header of every mail: before the @ take ASCII letters")
     name = cleaned(name)
     return f"{name} <{address}>" if name else address
 

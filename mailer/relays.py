@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from operator import attrgetter
 
 from sqlalchemy import select
@@ -55,12 +56,17 @@ def pick(session: Session, turn: int) -> Route | Relay:
     up = [
         Route(relay.id, url, relay.size_limit, bool(relay.failures))
         for relay, url in configured
-        if relay.down_until is None or relay.down_until <= database_time(session)
+        if not _is_down(relay, database_time(session))
     ]
     if up:
         free = [route for route in up if not rates.spent(route.url)] or up
         return free[turn % len(free)]
     return min((relay for relay, _ in configured), key=attrgetter("down_until"))
+
+
+def _is_down(relay: Relay, now: datetime) -> bool:
+    """Whether it is left alone still; until later than ever only says that the clock was put back since."""
+    return relay.down_until is not None and now < relay.down_until <= in_seconds(now, LONGEST_DOWN)
 
 
 def all_spent() -> bool:
@@ -79,7 +85,7 @@ def mark_down(session: Session, relay_id: int, error: str) -> Relay:
     """
     relay = session.get_one(Relay, relay_id, with_for_update=True)
     now = database_time(session)
-    if relay.down_until is not None and relay.down_until > now:
+    if _is_down(relay, now):
         return relay
     wait = min(LONGEST_DOWN, settings().deferral_seconds * 2 ** min(relay.failures, 12))
     relay.failures += 1

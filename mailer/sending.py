@@ -126,10 +126,11 @@ def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) ->
     """Defer what a relay that cannot be used did not get; it fails nobody. Another relay is tried at once."""
     log.warning("relay %d cannot be used: %s", route.id, error)
     with transaction() as session:
-        relay = relays.mark_down(session, route.id, error)
-        if isinstance(relays.pick(session, claim.batch), Route):
+        relays.mark_down(session, route.id, error)
+        first = relays.pick(session, claim.batch)
+        if isinstance(first, Route):
             return []  # given back, for the other relay
-    return [outcome for outcome in _without_a_relay(claim, relay) if outcome.seq not in decided]
+    return [outcome for outcome in _without_a_relay(claim, first) if outcome.seq not in decided]
 
 
 def _without_a_relay(claim: Claim, relay: Relay) -> list[Outcome]:

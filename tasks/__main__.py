@@ -30,7 +30,7 @@ def work(name: str, queues: str, size: str) -> int:
 
 def keep_time() -> int:
     """Run the scheduler. It remembers nothing between runs: when a task ran last is in the database."""
-    app.Beat(scheduler="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()
+    app.Beat(scheduler="tasks.beat:Steady", loglevel="WARNING", quiet=True).run()
     return 0
 
 

@@ -79,7 +79,8 @@ def _open_batches(condition: ColumnElement[bool]) -> list[tuple[int, int]]:
             select(Batch.mailing_id, Batch.number)
             .join(Mailing, Mailing.id == Batch.mailing_id)
             .where(Batch.state == "open", Mailing.state == MailingState.sending, condition)
-            .order_by(Batch.mailing_id, Batch.number)
+            # A process that is idle takes the first of them; behind it a relay's limit may be spent.
+            .order_by(Mailing.urgent.desc(), Batch.mailing_id, Batch.number)
         )
         return [(row.mailing_id, row.number) for row in rows]
 

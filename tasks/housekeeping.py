@@ -4,7 +4,7 @@ import gc
 import logging
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from config import trouble
@@ -71,9 +71,11 @@ def my_turn(task: str, every: float) -> bool:
             if last is None:
                 session.add(PeriodicRun(task=task, last_run=now))
                 return True
+            last_run = PeriodicRun.last_run
+            put_back = last_run > now  # the clock was, since then
             taken = session.execute(
                 update(PeriodicRun)
-                .where(PeriodicRun.task == task, PeriodicRun.last_run <= in_seconds(now, -every))
+                .where(PeriodicRun.task == task, or_(last_run <= in_seconds(now, -every), put_back))
                 .values(last_run=now)
                 .returning(PeriodicRun.task)
             ).first()

@@ -88,7 +88,7 @@ def worker_commands(processes: int) -> list[Sequence[str]]:
     def node(name: str, queues: str, size: int) -> Sequence[str]:
         return python("tasks", "worker", f"{name}-{os.getpid()}", queues, str(size))
 
-    return [node("mail", f"{URGENT},{BULK}", processes), node("house", f"{URGENT},{HOUSEKEEPING}", 1)]
+    return [node("mail", f"{URGENT},{BULK}", processes), node("house", f"{HOUSEKEEPING},{URGENT}", 1)]
 
 
 def beat_command() -> Sequence[str]:

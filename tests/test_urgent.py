@@ -42,3 +42,22 @@ def test_what_is_urgent_overtakes_what_is_not(
     assert arrived[:first].count(False) >= 40
     # Behind the large one's batches it would have come last.
     assert arrived[last:].count(False) >= OTHERS // 4
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_urgent_mailing_with_more_batches_than_processes_keeps_the_next_one_from_nothing(
+    database: str, redis_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(monkeypatch, redis_url=redis_server, public_url="https://press.example.org", batch_size=10)
+    open_office(400)
+    to_all = MAILING.replace("[members, press]", "[members]") + "urgent: true\n"
+    with Receiver(delay=0.2) as receiver:
+        set_up(monkeypatch, smtp_url=f"smtp://127.0.0.1:{receiver.port}?tls=none")
+        first = send_mailing(write_folder(tmp_path / "first", mailing_yaml=to_all))
+        with Workers(1):
+            wait_until(lambda: len(receiver.messages) >= 20)
+            second = send_mailing(write_folder(tmp_path / "second", mailing_yaml=to_all))
+            wait_until(lambda: mailing_state(second) != "scheduled")
+            assert mailing_state(first) == "sending"
+            wait_until(lambda: mailing_state(first) == mailing_state(second) == "finished")
+    assert states(first) == states(second) == {"sent": 400}

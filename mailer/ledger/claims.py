@@ -224,6 +224,8 @@ def _due(session: Session, batch: Batch, now: datetime) -> list[Due]:
     # By place and not by name, here and below: a row's names cost more than all the rest.
     merged = [(row[0], row[1]) for row in rows if row[1]]
     if merged:
+        # Each claim takes the counter, so who waits for it here sees what became of the person's other addresses.
+        session.execute(select(ClaimCounter.value).with_for_update())
         hand_over(session, batch.mailing_id, merged)
         rows = read_run(session, _QUEUED, batch)
     due: list[Due] = []

@@ -24,6 +24,8 @@ from mailer.models import Mailing, MailingState
 READ = "reconcile"
 """The fact that remembers which claims' recorders were read, on whatever host."""
 
+_LAST_CLAIM = select(ClaimCounter.value).where(ClaimCounter.id == 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
@@ -42,11 +44,16 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
     # One that is still held may be written to after it was read: it counts when its turn is over.
     files = {int(path.name, 16): path for path in recorder.all_files(settings().state_dir) if _is_let_go(path)}
     with transaction() as session:
-        known = session.scalar(select(ClaimCounter.value).where(ClaimCounter.id == 1).with_for_update()) or 0
-        highest = witness.seen()
-        if known >= highest:
+        went_back = (session.scalar(_LAST_CLAIM) or 0) < witness.seen()
+        if not went_back:
             # Nothing was claimed since the copy was made, but what was in hand then may have ended.
-            return Reconciled(0, 0, _end_claims_in_hand(session, files) + _settle_late(session, files), 0)
+            ended = _end_claims_in_hand(session, files)
+    if not went_back:
+        return Reconciled(0, 0, ended + _settle_late(files), 0)
+    with transaction() as session:
+        # Who claims locks a batch, then the counter; here it is the other way, but until it is right nobody claims.
+        known = session.scalar(_LAST_CLAIM.with_for_update()) or 0
+        highest = witness.seen()
         claims = highest - known + _in_hand(session)
         resolved = _end_claims_in_hand(session, files)
         read = set(_claims_read(session))
@@ -97,13 +104,17 @@ def _end_claims_in_hand(session: Session, files: dict[int, Path]) -> int:
     return resolved
 
 
-def _settle_late(session: Session, files: dict[int, Path]) -> int:
-    """What was called uncertain when the copy was made, and was settled since by a recorder that is laid aside now."""
+def _settle_late(files: dict[int, Path]) -> int:
+    """What was called uncertain when the copy was made, and was settled since by a recorder that is laid aside now.
+
+    In a transaction each: others send meanwhile, and may have two of these mailings' locks in the other order.
+    """
     resolved = 0
     for claim in sorted(files):
         evidence = recorder.read(files[claim])
         if evidence is not None:
-            resolved += resolve_late(session, evidence)
+            with transaction() as session:
+                resolved += resolve_late(session, evidence)
     return resolved
 
 

@@ -119,9 +119,9 @@ def _expire(session: Session, batch: Batch) -> None:
     evidence = None
     if batch.owner == recorder.host_id(state_dir):
         evidence = recorder.of_claim(state_dir, batch.claim)
-    if evidence is not None and evidence.trustworthy:
-        # Its process is alive but late. It looks at its lease once more between marking an end and sending it, so
-        # a message that is not marked now will not be sent.
+    if evidence is not None:
+        # Its process is alive but late; what a dead one left is settled before. It looks at its lease once more
+        # between marking an end and sending it, so a message that is not marked now will not be sent.
         outcomes, relay_id = outcomes_of(evidence), evidence.relay_id
     else:
         seqs = session.scalars(select(Delivery.seq).where(members(batch), Delivery.state == State.queued))
@@ -135,5 +135,5 @@ def _expire(session: Session, batch: Batch) -> None:
         batch.claim,
         outcomes,
         relay_id=relay_id,
-        recorder_read=evidence is not None,
+        recorder_read=False,  # not to its end: who is late may hear a reply yet
     )

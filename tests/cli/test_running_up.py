@@ -10,6 +10,7 @@ from redis import Redis
 
 from config.migrate import upgrade
 from config.settings import settings
+from tasks.queues import HOUSEKEEPING
 from tasks.state_lock import StateLock
 from tests.cli.running import Command, alive, fetch, ports, received
 from tests.press import ledger, mailing_state, open_office, send_mailing, set_up, states, write_folder
@@ -194,7 +195,7 @@ def test_one_part_in_the_foreground(
         at_work = {
             "web": lambda: answers(f"http://127.0.0.1:{settings().web_port}/"),
             "inbox": lambda: answers(f"http://127.0.0.1:{settings().inbox_port}/"),
-            "beat": lambda: redis.llen("3-housekeeping") > 0,
+            "beat": lambda: redis.llen(HOUSEKEEPING) > 0,
             "worker": lambda: sum(int(client["psub"]) for client in redis.client_list()) == 2,
         }[name]
         with Command(tmp_path / name, name) as command:

@@ -3,10 +3,14 @@
 import logging
 import sys
 
+import psycopg
 import pytest
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError
 
 from config import trouble
 from config.errors import Unavailable
+from tests.press import set_up
 
 
 def told(error: Exception, message: str = "the task %s failed") -> logging.LogRecord | None:
@@ -39,3 +43,19 @@ def test_the_same_is_told_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None
     now[0] += 2 * trouble.AGAIN
     told(KeyError("x"))
     assert len(trouble._said) == 1
+
+
+@pytest.mark.parametrize("kind", [errors.IdleInTransactionSessionTimeout, errors.ReadOnlySqlTransaction])
+def test_a_transaction_that_postgresql_ends_is_trouble_from_outside(
+    kind: type[psycopg.Error], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(monkeypatch, database_url="postgresql://broadside@localhost/broadside")
+    assert not issubclass(kind, psycopg.OperationalError), "then it needs no rule of its own"
+    error = DBAPIError.instance("COMMIT", None, kind("it ends here"), psycopg.Error)
+    words = trouble.in_words(error)
+    assert words is not None and "it ends here" in words
+
+
+def test_a_failed_transaction_is_a_defect() -> None:
+    error = DBAPIError.instance("SELECT 1", None, errors.InFailedSqlTransaction("aborted"), psycopg.Error)
+    assert trouble.in_words(error) is None

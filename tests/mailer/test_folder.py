@@ -164,6 +164,11 @@ def test_a_known_sender_says_whose_mailing_it_is(folder: Path) -> None:
         ("segments: []", "segment: []", r"line 5: no key of audience named 'segment'; did you mean 'segments'\?"),
         ("name: Value gap\n", "", "`name:` is missing"),
         ("from: IMPALA <press@Impala.example>", "from: IMPALA", r"line 3: from: 'IMPALA' is no address"),
+        (
+            "from: IMPALA <press@Impala.example>",
+            "from: Büro <büro@impala.example>",
+            r"line 3: from: .* take ASCII letters",
+        ),
         ("from: IMPALA <press@Impala.example>", "from: <a b@example.org>", r"line 3: from: .* not an address"),
         ("fallback: default", "fallback: none", r"line 7: fallback is 'default' or 'skip', not 'none'"),
         ("default_language: en", "default_language: anglish", "line 6: default_language: 'anglish' is not a language"),

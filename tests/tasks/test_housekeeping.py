@@ -1,21 +1,23 @@
 """Several beats do no harm: what is asked for twice is done once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import true, update
 from sqlalchemy.orm import Session
 
-from config.database import transaction
+from config.database import database_time, transaction
 from config.errors import Unavailable
 from mailer import control
 from mailer.freeze import freeze
 from mailer.ledger import recovery
-from mailer.ledger.models import Batch
+from mailer.ledger.models import Batch, PeriodicRun
 from mailer.ledger.states import State
 from mailer.models import Mailing
 from tasks.app import app
+from tasks.delivery import _open_batches
 from tasks.housekeeping import do_what_is_due, my_turn
 from tests.mailer.ledger.test_claims import end_all, let_time_pass, take
 from tests.press import grace_over, mailing_state, open_office, send_mailing, set_up, states, write_folder
@@ -27,6 +29,15 @@ def test_of_several_who_ask_at_once_one_has_its_turn(database: str) -> None:
     assert not my_turn("look", 3600)
     assert my_turn("another", 3600)
     assert my_turn("look", 0)
+
+
+def test_a_clock_that_was_put_back_keeps_nobody_waiting(database: str) -> None:
+    assert my_turn("look", 1)
+    with transaction() as session:
+        ahead = database_time(session) + timedelta(hours=2)
+        session.execute(update(PeriodicRun).values(last_run=ahead))
+    assert my_turn("look", 1)
+    assert not my_turn("look", 1)
 
 
 @pytest.fixture
@@ -117,3 +128,10 @@ def test_trouble_from_outside_ends_the_look(office: None, tmp_path: Path, monkey
         monkeypatch.setattr(recovery, "record", away)
         with pytest.raises(Unavailable):
             do_what_is_due()
+
+
+def test_of_what_nobody_holds_the_urgent_is_hinted_at_first(office: None, tmp_path: Path) -> None:
+    one, urgent = frozen(tmp_path, "one", "urgent")
+    with transaction() as session:
+        session.get_one(Mailing, urgent).urgent = True
+    assert _open_batches(true()) == [(urgent, 1), (urgent, 2), (one, 1), (one, 2)]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -20,11 +21,12 @@ from mailer.freeze import freeze
 from mailer.ledger import recorder, recovery, witness
 from mailer.ledger.claims import Claim, claim_batch, renew
 from mailer.ledger.deferrals import regroup_due
+from mailer.ledger.merged import hand_over
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.outcomes import Outcome, record
 from mailer.ledger.reconcile import reconcile
 from mailer.ledger.states import State
-from mailer.models import Mailing, MailingState
+from mailer.models import Mailing, MailingState, OnUncertain
 from subscribers.models import Basis, List, Reason, Standing, Subscriber, Subscription, Suppression
 from tasks.housekeeping import settle_cancelled
 from tests.mailer.ledger.test_model import rows_of
@@ -211,6 +213,52 @@ def test_after_giving_up_an_older_recorder_proves_nothing(mailing_id: int, be_on
     recovery.recover_host()
     assert reconcile().resolved == 0
     assert states(mailing_id) == {"uncertain": 6}
+
+
+def test_who_is_late_and_may_hear_a_reply_yet_is_not_sent_to_again_at_once(mailing_id: int) -> None:
+    with transaction() as session:
+        session.get_one(Mailing, mailing_id).on_uncertain = OnUncertain.resend
+    claim = take(mailing_id, 1)
+    claim.recorder.end_sent(0)
+    let_time_pass()
+    assert claims_expire()
+    with reading() as session:
+        (again_at,) = session.scalars(select(Delivery.retry_at).where(Delivery.state == State.uncertain))
+    assert again_at is not None and again_at > datetime.now(UTC) + timedelta(minutes=30)
+    claim.recorder.replied(0, 250, "2.0.0 ok")
+    recovery.settle(claim.recorder.evidence())
+    claim.recorder.close()
+    assert states(mailing_id) == {"sent": 1, "queued": 5}
+
+
+def test_two_claims_that_meet_one_person_at_two_former_addresses_send_once(
+    mailing_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with transaction() as session:
+        person = Subscriber(email="new@example.org", email_key="new@example.org", address_hash="0" * 64)
+        session.add(person)
+        session.flush()
+        listed = session.scalars(select(Delivery.list_id).where(Delivery.mailing_id == mailing_id)).first()
+        assert listed is not None
+        session.add(Subscription(subscriber_id=person.id, list_id=listed, standing="confirmed", basis="membership"))
+        former = session.scalars(select(Delivery.subscriber_id).where(Delivery.seq.in_([1, 4]))).all()
+        session.execute(update(Subscriber).where(Subscriber.id.in_(former)).values(merged_into_id=person.id))
+    claims_made: list[Claim] = []
+    other = threading.Thread(target=lambda: claims_made.append(take(mailing_id, 2)))
+
+    def while_the_other_looks(*given: Any) -> None:
+        hand_over(*given)
+        if not other.ident:
+            other.start()
+            other.join(1)
+
+    monkeypatch.setattr("mailer.ledger.claims.hand_over", while_the_other_looks)
+    claims_made.append(take(mailing_id, 1))
+    other.join()
+    to_them = [due.seq for claim in claims_made for due in claim.due if due.recipient.email == "new@example.org"]
+    for claim in claims_made:
+        claim.recorder.close()
+    assert len(to_them) == 1
 
 
 def test_what_was_never_sent_counts_as_no_attempt(mailing_id: int, be_on: Callable[[str], None]) -> None:
