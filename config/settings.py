@@ -251,7 +251,7 @@ class Settings(BaseSettings):
 
     @property
     def relays(self) -> tuple[RelayUrl, ...]:
-        """The relays in order of preference; without any, the local inbox."""
+        """The relays, which take turns; without any, the local inbox."""
         return self.smtp_url or (RelayUrl(f"smtp://127.0.0.1:{self.inbox_smtp_port}?tls=none"),)
 
 

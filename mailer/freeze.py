@@ -23,7 +23,7 @@ def freeze(mailing_id: int) -> int | None:
     """Freeze a mailing that is due and begin sending it: how many batches, or None where another did it already.
 
     All in one commit. If the process dies before, the mailing stays `freezing` and is frozen by whoever looks next.
-    A mailing that cannot be made any more (a list was removed, a text changed) goes back to its author.
+    A mailing that cannot be made any more (a list was archived, a text changed) goes back to its author.
     """
     with transaction() as session:
         session.execute(
