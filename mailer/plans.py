@@ -16,6 +16,7 @@ from mailer.plan.message import MessagePlan
 KEPT = 60.0
 """Seconds for which a plan that nobody uses is kept: with its pictures and attachments it may be large."""
 _plans: dict[tuple[int, str, int], tuple[float, MessagePlan]] = {}
+"""By process, as a child after a fork makes its own, and database."""
 
 
 def plan_of(edition_id: int) -> MessagePlan:

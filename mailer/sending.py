@@ -103,7 +103,7 @@ def _send(claim: Claim) -> Ended:
     turn = Turn(claim, route.url, mailing.urgent)
     fleet = _fleet(route)
     result = fleet.run(_envelopes(turn, plans, stamps), turn, turn.watch)
-    outcomes = outcomes_of(claim.recorder.evidence()) + turn.failed
+    outcomes = outcomes_of(claim.recorder.evidence()) + turn.unmade
     outcomes += [_given_up(claim.due[key], words) for key, words in result.given_up.items()]
     if result.relay_error is not None:
         outcomes += _relay_is_down(claim, route, str(result.relay_error), {outcome.seq for outcome in outcomes})
@@ -192,7 +192,7 @@ def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Ite
         try:
             envelope = _envelope(slot, due, plans[due.edition_id], stamps, date)
         except RenderError as error:
-            turn.failed.append(Outcome(due.seq, State.failed, reason=str(error), was_attempted=False))
+            turn.unmade.append(Outcome(due.seq, State.failed, reason=str(error), was_attempted=False))
             if not error.alone:
                 # A mistake that the check did not see: everybody may have it, so the mailing stops here.
                 turn.broken = str(error)
@@ -200,7 +200,7 @@ def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Ite
         except Exception as error:
             if trouble.in_words(error) is not None:
                 raise
-            turn.failed.append(_defect_of_one(turn.claim.mailing_id, due, error))
+            turn.unmade.append(_defect_of_one(turn.claim.mailing_id, due, error))
         else:
             yield envelope
 
@@ -211,6 +211,7 @@ def _envelope(slot: int, due: Due, plan: MessagePlan, stamps: Stamps, date: str)
 
 
 _fleets: dict[tuple[int, Route], Fleet] = {}
+"""By process: a child after a fork must not write to the connections of another."""
 
 
 def _fleet(route: Route) -> Fleet:

@@ -45,8 +45,9 @@ class Turn:
     spent: bool = False
     """The relay may get no more for a while."""
     broken: str = ""
-    failed: list[Outcome] = field(default_factory=list)
-    """Deliveries whose message cannot be made, or not now; `broken` says why if it may be so for everybody."""
+    """Why nobody may be able to get this mailing, where that is so: it pauses."""
+    unmade: list[Outcome] = field(default_factory=list)
+    """Of deliveries whose message cannot be made, or not now."""
 
     def end_sent(self, key: int) -> bool:
         """Mark a message as sent, then look once more whether it may be; if not, take the mark back.

@@ -64,7 +64,7 @@ def queue_again(
         batch = Batch(mailing_id=mailing_id, number=number, first_seq=group[0], last_seq=group[-1], seqs=group)
         batch.counts = {State.queued: len(group)}
         session.add(batch)
-        _queue(session, mailing_id, group, number, **{"deferred_since": None} if anew else {})
+        _queue(session, mailing_id, group, number, anew=anew)
         made.append(number)
     return made
 
@@ -115,7 +115,8 @@ def _open_again(session: Session, batch: Batch, deliveries: list[tuple[int, Stat
     batch.counts, batch.state = counts, "open"
 
 
-def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int, **more: None) -> None:
+def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int, *, anew: bool = False) -> None:
+    """`anew`: their deadline begins again."""
     session.execute(
         update(Delivery)
         .where(Delivery.mailing_id == mailing_id, Delivery.seq.between(seqs[0], seqs[-1]), Delivery.seq.in_(seqs))
@@ -124,7 +125,7 @@ def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int, **mor
             state=State.queued,
             retry_at=None,
             was_uncertain=Delivery.was_uncertain | (Delivery.state == State.uncertain),
-            **more,
+            **({"deferred_since": None} if anew else {}),
         )
     )
 

@@ -41,7 +41,7 @@ class Delivery(Base):
     deferred_since: Mapped[datetime | None] = mapped_column(UtcTime)
     """When a server first refused it for now; the deadline counts from here."""
     retry_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When a deferred one (or an uncertain one of a mailing that resends) goes into a new batch."""
+    """When a deferred one, or an uncertain one that is to be sent again, is queued again."""
     was_uncertain: Mapped[bool] = mapped_column(default=False)
 
 
@@ -56,7 +56,7 @@ class Batch(Base):
     first_seq: Mapped[int]
     last_seq: Mapped[int]
     seqs: Mapped[list[int] | None] = mapped_column(Json)
-    """The members of a batch made of due deferrals; null for a run first_seq..last_seq."""
+    """The members of a batch made of what is tried again; null for a run first_seq..last_seq."""
     state: Mapped[str] = mapped_column(String(8), default="open")
     """open, claimed or done."""
     counts: Mapped[dict[str, int]] = mapped_column(Json)

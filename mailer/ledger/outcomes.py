@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
 def outcome_of(entry: Entry, *, trustworthy: bool = True) -> Outcome | None:
     """The outcome that a recorder's entry tells; None for a message that was not begun.
 
-    `trustworthy` as in Evidence: else what was not begun may have been, too.
+    Of a recorder that is not `trustworthy` (see Evidence) what it calls not begun may have been sent all the same.
     """
     if entry.step is Step.replied:
         reply = f"{entry.code} {entry.words}".strip()

@@ -25,6 +25,7 @@ HEADER = struct.Struct("<8s8s36sQQQQQ")
 MAGIC = b"bsrec01\n"
 MADE = b"made"
 RECORDED = b"recorded"
+"""For who looks into the file; that it lies in `done/` is what counts."""
 STAGE = slice(8, 16)
 # step, length of the words, code, seq, words
 SLOT = struct.Struct("<BBHQ100s")

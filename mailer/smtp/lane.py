@@ -61,7 +61,7 @@ class Timeouts:
                 return self.mail
 
 
-class LeaseOver(Exception):
+class MayNotEnd(Exception):
     """The journal did not let the end of a message go out."""
 
 
@@ -106,7 +106,7 @@ class Lane:
         self._data = self._data[: self._dot + 3] if self._dot >= 0 else b""
 
     def flush(self, journal: Journal) -> bool:
-        """Write what the socket takes; True when all is written. Raises LeaseOver, and Closed when the peer is gone."""
+        """Write what the socket takes; True when all is written. Raises MayNotEnd, and Closed when the peer is gone."""
         data, size, message = self._data, len(self._data), self._message
         while self._at < size:
             at = self._at
@@ -115,7 +115,7 @@ class Lane:
             if offers_end:
                 assert message is not None
                 if not journal.end_sent(message.key):
-                    raise LeaseOver
+                    raise MayNotEnd
                 message.ended = True
             sent, failure = 0, None
             try:

@@ -10,7 +10,7 @@ from config.log import scrub
 from mailer.smtp.connection import Connection
 from mailer.smtp.envelope import Envelope, Unsendable
 from mailer.smtp.errors import RelayError, RelayUnavailable
-from mailer.smtp.lane import READ, Journal, Lane, LeaseOver, Timeouts
+from mailer.smtp.lane import READ, Journal, Lane, MayNotEnd, Timeouts
 from mailer.smtp.opener import Opener
 from mailer.smtp.terms import FINISH, ON, STOP, Go, Outcome
 from mailer.smtp.transaction import Closed, Conversation, Dismissed, Message, State
@@ -236,7 +236,7 @@ class Run:
         """Write on; True when the lane lives and all is written."""
         try:
             done = lane.flush(self.journal)
-        except LeaseOver:
+        except MayNotEnd:
             self._stop()
             self._drop(lane, Closed(STOPPED))
             return False

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from mailer.smtp.connection import Connection, Extensions
-from mailer.smtp.lane import PLAIN_SLICE, READ, Lane, LeaseOver, Timeouts
+from mailer.smtp.lane import PLAIN_SLICE, READ, Lane, MayNotEnd, Timeouts
 from mailer.smtp.transaction import Burst, Closed, Message
 from tests.mailer.smtp.notes import Notes, message
 
@@ -65,7 +65,7 @@ def test_when_the_lease_is_over_no_byte_of_the_last_slice_leaves(pair: Pair) -> 
     lane, far = pair
     notes = Notes(allow=0)
     passenger = up_to_the_body(lane, far, notes, 100)
-    with pytest.raises(LeaseOver):
+    with pytest.raises(MayNotEnd):
         lane.flush(notes)
     assert not passenger.ended
     far.settimeout(0)
