@@ -24,7 +24,7 @@ CHUNK = 5000
 """People in one commit: large enough for the statements to count little, small enough that others get their turn."""
 
 SEARCHED_EVERY = 1.0
-"""Seconds between searches for garbage: one after each chunk takes an eighth of the time, none at all 30 MB."""
+"""Seconds between searches for garbage: one after each chunk takes an eighth of the time, none at all 90 MB."""
 
 
 class Counts(TypedDict):

@@ -42,6 +42,7 @@ def suppress_hashes(
     if reason != Reason.hard_bounce:
         other = aliased(Subscriber)
         person = select(Subscriber.address_hash).join(other, other.merged_into_id == Subscriber.id)
+        # The join says already that they were merged; said of the row itself, it finds the index of those.
         merged = person.where(other.merged_into_id.is_not(None), among(session, other.address_hash, list(hashes)))
         theirs = set(session.scalars(merged))
         suppress_hashes(session, theirs, reason, scope, source)

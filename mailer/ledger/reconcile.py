@@ -44,11 +44,11 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
     # One that is still held may be written to after it was read: it counts when its turn is over.
     files = {int(path.name, 16): path for path in recorder.all_files(settings().state_dir) if _is_let_go(path)}
     with transaction() as session:
-        went_back = (session.scalar(_LAST_CLAIM) or 0) < witness.seen()
-        if not went_back:
-            # Nothing was claimed since the copy was made, but what was in hand then may have ended.
+        knows_all = (session.scalar(_LAST_CLAIM) or 0) >= witness.seen()
+    if knows_all:
+        # Nothing was claimed since the copy was made, but what was in hand then may have ended.
+        with transaction() as session:
             ended = _end_claims_in_hand(session, files)
-    if not went_back:
         return Reconciled(0, 0, ended + _settle_late(files), 0)
     with transaction() as session:
         # Who claims locks a batch, then the counter; here it is the other way, but until it is right nobody claims.
