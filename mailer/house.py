@@ -15,7 +15,7 @@ from config.errors import Refused, Unknown
 from config.files import read_bytes, read_text
 from mailer.colours import Colours
 from mailer.models import HouseStyle, Media, Sender
-from mailer.plan.headers import split_mailbox
+from mailer.senders import read_sender
 from mailer.yaml_file import YamlFile
 from subscribers.models import Organisation
 from subscribers.organisation import FIRST_NAME
@@ -219,11 +219,10 @@ def _keep_logo(session: Session, folder: Path, file: YamlFile, logo: object) -> 
 
 
 def _keep_sender(session: Session, file: YamlFile, organisation: Organisation, sender: object) -> None:
-    name, address = split_mailbox(str(sender))
-    if "@" not in address:
-        raise Refused(
-            f"{file.where('sender')}: sender: {sender!r} is no address; write it like IMPALA <press@impala.example>"
-        )
+    try:
+        name, address = read_sender(str(sender))
+    except Refused as error:
+        raise Refused(f"{file.where('sender')}: sender: {error}") from None
     known = session.scalar(select(Sender).where(Sender.address == address))
     if known is None:
         session.add(Sender(organisation_id=organisation.id, name=name, address=address))

@@ -9,29 +9,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from config.errors import Refused, Unknown
 from config.files import read_text
 from mailer.models import Fallback, OnUncertain
-from mailer.plan.headers import cleaned, split_mailbox
 from mailer.render.kinds import Field as FrontField
 from mailer.render.kinds import load_kind
+from mailer.senders import read_sender
 from mailer.yaml_file import YamlFile
 from subscribers import fields
-from subscribers.addresses import normalise
 
 NAME = "mailing.yaml"
 
 
 def _mailbox(text: str) -> str:
-    """`Name <address>`, the address as it is written to."""
-    name, address = split_mailbox(text)
-    if "@" not in address:
-        raise ValueError(f"{text!r} is no address; write it like IMPALA <press@impala.example>")
     try:
-        address = normalise(address).email
+        name, address = read_sender(text)
     except Refused as error:
         raise ValueError(str(error)) from None
-    if not address.rpartition("@")[0].isascii():
-        # The header would need a server and a reader with SMTPUTF8 for each of the messages (RFC 6532).
-        raise ValueError(f"{address} cannot be written in the header of every mail: before the @ take ASCII letters")
-    name = cleaned(name)
     return f"{name} <{address}>" if name else address
 
 

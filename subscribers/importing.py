@@ -184,11 +184,12 @@ def _check(list_name: str, source: str) -> None:
 class _Met:
     """Which of the address keys in a file are met several times, in two bits for each of its bytes.
 
-    Two keys may share a bit; then they are taken for repeated, and wait for the last chunk in vain.
+    Two keys may share a bit; then they are taken for repeated, and wait for the last chunk in vain. In a small file
+    that would move a person by chance from one run to the next: it has 8 MiB, of which only what is met takes memory.
     """
 
     def __init__(self, path: Path) -> None:
-        self._bits = path.stat().st_size * 2 + 8
+        self._bits = max(path.stat().st_size * 2, 1 << 26)
         self._met = bytearray(self._bits // 8 + 1)
         self._again: set[int] = set()
 

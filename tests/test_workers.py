@@ -47,6 +47,7 @@ def test_ledger_and_receiver_agree(processes: tuple[int, ...], tmp_path: Path, m
         mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
         with Workers(*processes):
             wait_until(lambda: mailing_state(mailing_id) == "finished")
+        wait_until(lambda: {session.commands[-1] for session in receiver.sessions} == {"QUIT"})
         got = received(receiver)
     assert got == Counter(everybody())
     told = ledger(mailing_id)

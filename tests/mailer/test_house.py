@@ -103,6 +103,8 @@ def test_without_a_house_style_the_organisation_has_its_name_and_the_default_loo
         ("name: A\nfonts: {heading: 'x; } body {'}\n", "fonts.heading"),
         ("name: A\nwebsite: 'javascript:alert(1)'\n", "website"),
         ("name: A\nsender: nobody\n", "is no address"),
+        ("name: A\nsender: nobody@nowhere\n", "house.yaml, line 2: sender: 'nobody@nowhere' is not an address"),
+        ("name: A\nsender: Pressé <pressé@impala.example>\n", "before the @ take ASCII letters"),
         ("name: A\nlogo: {file: none.png, alt: A}\n", "there is no file none.png; put it beside"),
         ("name: A\nlogo: {file: text.png, alt: A}\n", "is not a picture"),
         ("name: A\nlogo: {file: logo.png}\n", "alt:"),

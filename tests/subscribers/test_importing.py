@@ -165,6 +165,16 @@ def test_whoever_is_taken_for_repeated_and_is_not_waits_but_is_not_lost(
     assert take(file, content) == {"read": 7, "created": 7}
 
 
+def test_in_a_small_file_nobody_is_taken_for_repeated_by_chance(file: Path) -> None:
+    file.write_bytes(bytes(200))
+    for day in range(50):
+        keys = [f"p{number}@day{day}.example" for number in range(10)]
+        met = importing._Met(file)
+        for key in [*keys, keys[3]]:
+            met.meet(key)
+        assert [key for key in keys if met.again(key)] == [keys[3]]
+
+
 def test_rejected_rows_lie_beside_the_file_with_their_reason_and_go_in_once_corrected(file: Path) -> None:
     content = (
         "email;first_name;languages;country;time_zone;role\n"
