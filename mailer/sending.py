@@ -15,7 +15,7 @@ from config import garbage, trouble
 from config.database import transaction
 from config.errors import Refused
 from config.settings import settings
-from mailer import control, rates, relays
+from mailer import control, lifecycle, rates, relays
 from mailer.ledger import claims, recovery
 from mailer.ledger.claims import Claim, Due
 from mailer.ledger.outcomes import Outcome, outcomes_of, record
@@ -72,7 +72,7 @@ def send_batch(mailing_id: int, number: int) -> bool:
 
 def _finish(mailing_id: int) -> None:
     with transaction() as session:
-        control.finish(session, mailing_id)
+        lifecycle.finish(session, mailing_id)
 
 
 @dataclass(slots=True)

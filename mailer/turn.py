@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from config.database import reading
 from config.log import scrub
 from config.settings import RelayUrl
-from mailer import control
 from mailer.ledger import claims
 from mailer.ledger.claims import Claim
+from mailer.ledger.models import Batch
 from mailer.ledger.outcomes import Outcome
 from mailer.models import Mailing, MailingState
 from mailer.smtp.terms import Go
@@ -92,4 +93,14 @@ class Turn:
         with reading() as session:
             state = session.scalar(select(Mailing.state).where(Mailing.id == self.claim.mailing_id))
             self.stopped = state != MailingState.sending
-            self.over = self.over or (not self.urgent and control.waiting(session, urgent=True) > 0)
+            self.over = self.over or (not self.urgent and _urgent_mail_waits(session))
+
+
+def _urgent_mail_waits(session: Session) -> bool:
+    """Whether a batch of an urgent mailing is there to be claimed."""
+    waits = (
+        select(Batch.number)
+        .join(Mailing, Mailing.id == Batch.mailing_id)
+        .where(Batch.state == "open", Mailing.state == MailingState.sending, Mailing.urgent)
+    )
+    return session.scalars(waits.limit(1)).first() is not None

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from config import trouble
 from config.database import database_time, in_seconds, reading, transaction
-from mailer import control
+from mailer import lifecycle
 from mailer.ledger import deferrals, recovery, witness
 from mailer.ledger.models import Batch, PeriodicRun
 from mailer.models import Mailing, MailingState
@@ -47,7 +47,7 @@ def do_what_is_due() -> None:
     from mailer.freeze import freeze  # noqa: PLC0415
 
     witness.ask()
-    for mailing_id in control.due_mailings():
+    for mailing_id in lifecycle.due_mailings():
         try:
             if freeze(mailing_id):
                 hint_mailing(mailing_id)
@@ -99,7 +99,7 @@ def settle_cancelled() -> None:
             more = True
             while more:
                 with transaction() as session:
-                    more = control.skip_cancelled(session, mailing_id)
+                    more = lifecycle.skip_cancelled(session, mailing_id)
 
 
 def _finish_what_is_done() -> None:
@@ -110,4 +110,4 @@ def _finish_what_is_done() -> None:
             trouble.keeps_no_other_waiting(log, "mailing %d cannot be finished", mailing_id),
             transaction() as session,
         ):
-            control.finish(session, mailing_id)
+            lifecycle.finish(session, mailing_id)

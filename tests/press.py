@@ -16,7 +16,7 @@ from config.bulk import refresh_statistics
 from config.database import engine, reading, transaction
 from config.keys import address_hash
 from config.settings import settings
-from mailer import control
+from mailer import control, lifecycle
 from mailer.folder import import_folder
 from mailer.freeze import freeze
 from mailer.ledger import recovery, reports
@@ -194,7 +194,7 @@ def set_up(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
 
 def work(rounds: int = 100) -> None:
     """Do by hand what a worker does, in this process: what is due, then every open batch, until nothing is open."""
-    for mailing_id in control.due_mailings():
+    for mailing_id in lifecycle.due_mailings():
         freeze(mailing_id)
     for _ in range(rounds):
         regroup_due()
@@ -208,7 +208,7 @@ def work(rounds: int = 100) -> None:
             settle_cancelled()
             with transaction() as session:
                 for mailing_id in session.scalars(select(Mailing.id)).all():
-                    control.finish(session, mailing_id)
+                    lifecycle.finish(session, mailing_id)
             return
         for mailing_id, number in rows:
             send_batch(mailing_id, number)

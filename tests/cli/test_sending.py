@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from cli import watching
 from config.database import transaction
-from mailer import control
+from mailer import control, lifecycle
 from mailer.freeze import freeze
 from mailer.ledger.models import Batch, Delivery
 from mailer.models import Mailing
@@ -214,7 +214,7 @@ def meanwhile(act: Callable[[int], None]) -> Iterator[None]:
     """Once the mailing is scheduled, `act` with its id in a thread."""
 
     def wait_and_act() -> None:
-        while not (due := control.due_mailings()):
+        while not (due := lifecycle.due_mailings()):
             time.sleep(0.01)
         act(due[0])
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from config.database import reading, transaction
 from config.settings import settings
-from mailer import control, rates
+from mailer import lifecycle, rates
 from mailer.ledger.models import Batch, ClaimCounter
 from mailer.sending import send_batch
 from tests.press import frozen, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
@@ -73,7 +73,7 @@ def test_a_mailing_keeps_to_the_limit_and_ends(
                 turns += 1
                 assert not send_batch(mailing_id, number), "what is left is not hinted at again at once"
             with transaction() as session:
-                control.finish(session, mailing_id)
+                lifecycle.finish(session, mailing_id)
             assert turns < 10_000
             time.sleep(0.01)
         for number, message in enumerate(receiver.messages, 1):

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 
 from config import trouble
 from config.database import reading, transaction
-from mailer import control, stamps
+from mailer import control, lifecycle, stamps
 from mailer.check import check_mailing
 from mailer.freeze import freeze
 from mailer.ledger.models import Attempt, Batch, Delivery
@@ -348,14 +348,14 @@ def test_cancel_and_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_large_mailing_is_cancelled_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "AT_ONCE", 2)
+    monkeypatch.setattr(lifecycle, "AT_ONCE", 2)
     open_office(100)
     mailing_id = send_mailing(write_folder(tmp_path / "value-gap"))
     freeze(mailing_id)
     with transaction() as session:
         control.cancel(session, session.get_one(Mailing, mailing_id))
     with transaction() as session:
-        assert control.skip_cancelled(session, mailing_id)
+        assert lifecycle.skip_cancelled(session, mailing_id)
     assert states(mailing_id) == {"skipped": 40, "queued": 60}
     settle_cancelled()
     assert states(mailing_id) == {"skipped": 100}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from config.database import database_time, transaction
 from config.errors import Unavailable
-from mailer import control
+from mailer import control, lifecycle
 from mailer.freeze import freeze
 from mailer.ledger import recovery
 from mailer.ledger.models import Batch, PeriodicRun
@@ -103,13 +103,13 @@ def test_a_mailing_that_cannot_be_finished_keeps_no_other_waiting(
     office: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = frozen(tmp_path, "bad", "good")
-    finish = control.finish
+    finish = lifecycle.finish
 
     def fail(session: Session, mailing_id: int) -> bool:
         assert mailing_id != bad
         return finish(session, mailing_id)
 
-    monkeypatch.setattr(control, "finish", fail)
+    monkeypatch.setattr(lifecycle, "finish", fail)
     for number in (1, 2):
         end_all(take(good, number), State.sent)
     do_what_is_due()

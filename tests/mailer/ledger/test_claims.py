@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from config.database import engine, reading, transaction
 from config.errors import Unavailable
 from config.settings import settings
-from mailer import control
+from mailer import control, lifecycle
 from mailer.freeze import freeze
 from mailer.ledger import recorder, recovery, witness
 from mailer.ledger.claims import Claim, claim_batch, renew
@@ -161,7 +161,7 @@ def test_a_host_that_comes_back_late_sends_what_it_had_not_begun_though_all_else
     claims_expire()
     end_all(take(mailing_id, 2), State.sent)
     with transaction() as session:
-        assert control.finish(session, mailing_id)
+        assert lifecycle.finish(session, mailing_id)
     assert states(mailing_id) == {"uncertain": 3, "sent": 3}
     be_on("north")
     recovery.recover_host()
@@ -552,7 +552,7 @@ def test_a_mailing_does_not_finish_while_somebody_tries_again(mailing_id: int) -
 
     def finish() -> None:
         with transaction() as session:
-            finished.append(control.finish(session, mailing_id))
+            finished.append(lifecycle.finish(session, mailing_id))
 
     with transaction() as session:
         control.retry(session, session.get_one(Mailing, mailing_id), State.failed)
@@ -570,7 +570,7 @@ def test_a_retry_sees_that_the_mailing_has_finished_meanwhile(mailing_id: int) -
     with reading() as session:
         seen_while_sending = session.get_one(Mailing, mailing_id)
     with transaction() as session:
-        assert control.finish(session, mailing_id)
+        assert lifecycle.finish(session, mailing_id)
     with transaction() as session:
         control.retry(session, session.merge(seen_while_sending, load=False), State.failed)
     assert mailing_state(mailing_id) == "sending"
@@ -587,7 +587,7 @@ def test_regrouping_and_cancelling_do_not_wait_for_each_other(mailing_id: int) -
         session.flush()
         thread = in_background(lambda: made.extend(regroup_due()))
         wait_for_a_lock_to_be_waited_for()
-        control.skip_cancelled(session, mailing_id)
+        lifecycle.skip_cancelled(session, mailing_id)
     thread.join()
     assert made == []
     assert states(mailing_id) == {"skipped": 6}

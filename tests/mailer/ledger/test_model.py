@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 
 from config.database import Base, reading, transaction
 from config.settings import settings
-from mailer import control
+from mailer import control, lifecycle
 from mailer.freeze import freeze
 from mailer.ledger import recorder, recovery, witness
 from mailer.ledger.claims import Claim, claim_batch, renew
@@ -402,8 +402,8 @@ class Ledger(RuleBasedStateMachine):
         with transaction() as session:
             mailing = session.get_one(Mailing, self.mailing_id)
             if mailing.state == MailingState.cancelled:
-                control.skip_cancelled(session, mailing.id)
-            control.finish(session, mailing.id)
+                lifecycle.skip_cancelled(session, mailing.id)
+            lifecycle.finish(session, mailing.id)
 
     def decide(self, what: object, *states: str) -> None:
         if self.state() in states:

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, insert, make_url, select, update
 from config.database import reading, transaction
 from config.errors import Unavailable
 from config.settings import settings
-from mailer import control
+from mailer import control, lifecycle
 from mailer.ledger import recorder
 from mailer.ledger.claims import claim_batch
 from mailer.ledger.models import Batch, ClaimCounter, Delivery
@@ -142,7 +142,7 @@ def test_what_a_later_claim_did_takes_the_place_of_what_an_earlier_one_met(tmp_p
     mailing_id = frozen(tmp_path)
     end_all(take(mailing_id, 1), State.failed)
     with transaction() as session:
-        assert control.finish(session, mailing_id)
+        assert lifecycle.finish(session, mailing_id)
     with reading() as session:
         copy = {table: rows_of(session, table) for table in (Delivery, Batch)}
     with transaction() as session:
