@@ -9,14 +9,26 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from email import message_from_bytes
 from email.header import Header, decode_header, make_header
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP, default
+from functools import lru_cache
 
 from mailer.plan.compiled import CompiledEdition, MediaRef
 from mailer.plan.message import Stamp
 from mailer.recipient import Recipient
 
+
+class _Fields(HeaderRegistry):
+    """Reads a field once: nearly all of them repeat, and a message's own are asked for again and again."""
+
+    @lru_cache(maxsize=4096)  # noqa: B019 - there is one of these
+    def __call__(self, name: str, value: str) -> BaseHeader:
+        return super().__call__(name, value)
+
+
+_FIELDS = _Fields()
+_BUILT, _READ = (policy.clone(header_factory=_FIELDS) for policy in (SMTP, default))
 _ADDED_ON_THE_WAY = {"received", "return-path", "delivered-to", "x-peer", "x-mailfrom", "x-rcptto"}
 _OF_THE_PART = {"content-type", "content-transfer-encoding", "content-disposition", "content-id", "mime-version"}
 
@@ -51,7 +63,7 @@ def build(
         "Content-Language": edition.language,
     }
     head = "".join(f"{field}: {value}\r\n" for field, value in fields.items() if value)
-    message = EmailMessage(SMTP)
+    message = EmailMessage(_BUILT)
     message.set_content(_encodable(text), subtype="plain", charset="utf-8", cte="base64")
     if edition.calendar:
         # RFC 6047, section 2.4: the method of the part is that of the calendar in it.
@@ -73,7 +85,7 @@ def same(received: bytes, expected: bytes) -> bool:
 
 def differences(received: bytes, expected: bytes) -> list[str]:
     """What differs in header fields, structure, bodies and files, as the standard library reads both."""
-    mine, other = (list(_read(message_from_bytes(raw, policy=default))) for raw in (received, expected))
+    mine, other = (list(_read(message_from_bytes(raw, policy=_READ))) for raw in (received, expected))
     found = [f"only in what was received: {fact!r}" for fact in mine if fact not in other]
     found += [f"missing in what was received: {fact!r}" for fact in other if fact not in mine]
     if not found and mine != other:
@@ -88,7 +100,7 @@ def one_line(value: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def _words(value: str) -> str:
