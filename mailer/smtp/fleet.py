@@ -9,7 +9,7 @@ from mailer.smtp.envelope import Envelope
 from mailer.smtp.lane import Journal, Timeouts
 from mailer.smtp.opener import Opener
 from mailer.smtp.run import Crew, Run
-from mailer.smtp.terms import Go, Outcome
+from mailer.smtp.terms import Go, RunResult
 
 IDLE_LIMIT = 60.0
 """Seconds for which a resting connection is trusted: servers and firewalls forget one that says nothing for minutes."""
@@ -49,8 +49,10 @@ class Fleet:
         """Octets of the largest message that the relay takes, as it last said; 0: no limit; None: nothing said yet."""
         return self._crew.size_limit
 
-    def run(self, envelopes: Iterator[Envelope], journal: Journal, watch: Callable[[], Go] = lambda: Go.ON) -> Outcome:
-        """Send all envelopes; return when each one taken has a verdict or is named in the outcome.
+    def run(
+        self, envelopes: Iterator[Envelope], journal: Journal, watch: Callable[[], Go] = lambda: Go.ON
+    ) -> RunResult:
+        """Send all envelopes; return when each one taken has a verdict or is named in the result.
 
         Takes envelopes a little ahead of need: a row (mailer.smtp.run) and one a connection. `watch` says how to go
         on. What envelopes, journal or watch raise is raised here: once outstanding replies are read where it was the

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Protocol
 
 from mailer.smtp.connection import CONNECT_TIMEOUT, GREETING_TIMEOUT, Connection
-from mailer.smtp.transaction import Burst, Closed, Conversation, Message, State, Step
+from mailer.smtp.transaction import Burst, Closed, Conversation, Message, Phase, Step
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 RECEIVE = 65536
@@ -95,7 +95,7 @@ class Lane:
     @property
     def busy(self) -> bool:
         """Whether a message or a reply is under way."""
-        return self.conversation.state is not State.IDLE or self._at < len(self._data)
+        return self.conversation.phase is not Phase.IDLE or self._at < len(self._data)
 
     def load(self, burst: Burst) -> None:
         """Take a burst to write."""

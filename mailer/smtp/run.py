@@ -12,8 +12,8 @@ from mailer.smtp.envelope import Envelope, Unsendable
 from mailer.smtp.errors import RelayError, RelayUnavailable
 from mailer.smtp.lane import READ, Journal, Lane, MayNotEnd, Timeouts
 from mailer.smtp.opener import Opener
-from mailer.smtp.terms import FINISH, ON, STOP, Go, Outcome
-from mailer.smtp.transaction import Closed, Conversation, Dismissed, Message, State
+from mailer.smtp.terms import FINISH, ON, STOP, Go, RunResult
+from mailer.smtp.transaction import Closed, Conversation, Dismissed, Message, Phase
 
 ATTEMPTS = 3
 """Connections a message may be announced on before it is given up."""
@@ -56,7 +56,7 @@ class Run:
     ) -> None:
         self.crew = crew
         self.journal = journal
-        self.outcome = Outcome()
+        self.result = RunResult()
         self._envelopes = envelopes
         self._watch = watch
         self._tick = tick
@@ -71,7 +71,7 @@ class Run:
         self._dismissed = False  # what is handed back was, by the relay's own word
         self._open_failed = False
 
-    def go(self) -> Outcome:
+    def go(self) -> RunResult:
         """Send everything. Raises what the iterator raised, once outstanding replies are read."""
         crew = self.crew
         for lane in list(crew.lanes):
@@ -94,8 +94,8 @@ class Run:
             raise self._failure
         if self._dismissed and self._strikes and not crew.lanes and self._go is not STOP:
             # It handed messages back by its own word, and no connection is left. With one, they are sent again at once.
-            self.outcome.relay_error = self._trouble
-        return self.outcome
+            self.result.relay_error = self._trouble
+        return self.result
 
     def _look(self) -> None:
         """Once a tick: ask whether to go on, and end what took too long."""
@@ -115,7 +115,7 @@ class Run:
 
     def _halt(self) -> None:
         """Hand back what waits and, to stop, all whose end was not sent."""
-        self.outcome.not_begun.extend(message.key for message in self._left())
+        self.result.not_begun.extend(message.key for message in self._left())
         if self._go is not STOP:
             return
         for lane in list(self.crew.lanes):
@@ -157,7 +157,7 @@ class Run:
         while may_open and len(crew.lanes) + opener.pending < crew.connections and self._has(opener.pending + 1):
             opener.start()
         if not (crew.lanes or opener.pending) and self._go is ON and self._has(1):
-            self.outcome.relay_error = self._trouble
+            self.result.relay_error = self._trouble
             self._go = STOP
             for message in self._left():
                 self._give_up(message)
@@ -219,7 +219,7 @@ class Run:
     def _advance(self, lane: Lane) -> None:
         """Give the server all it can be given now."""
         conversation = lane.conversation
-        while conversation.state is not State.WAITING and not lane.unwritten:
+        while conversation.phase is not Phase.WAITING and not lane.unwritten:
             if self._go is STOP:
                 if conversation.announced is not None:
                     self._drop(lane, Closed(STOPPED))
@@ -277,11 +277,11 @@ class Run:
             self._trouble = RelayUnavailable(f"relay {self.crew.name}: {scrub(str(end))}")
         for message in carried:
             if message.ended:
-                self.outcome.unknown.append(message.key)
+                self.result.unknown.append(message.key)
             elif message.busy and message.attempts > 1:
                 self.journal.replied(message.key, 421, message.busy)
             elif self._go is STOP:
-                self.outcome.not_begun.append(message.key)
+                self.result.not_begun.append(message.key)
             else:
                 message.lost = "" if isinstance(end, Dismissed) else str(self._trouble)
                 if self._go is FINISH or message.attempts >= ATTEMPTS:
@@ -292,7 +292,7 @@ class Run:
     def _give_up(self, message: Message) -> None:
         """Say what became of a message that is not announced again; the relay's own word is not held against it."""
         if message.lost:
-            self.outcome.given_up[message.key] = message.lost
+            self.result.given_up[message.key] = message.lost
         else:
-            self.outcome.not_begun.append(message.key)
+            self.result.not_begun.append(message.key)
             self._dismissed = True

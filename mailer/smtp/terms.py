@@ -20,7 +20,7 @@ ON, FINISH, STOP = Go
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunResult:
     """What became of the keys that have no verdict in the journal, and why sending ended early if it did."""
 
     not_begun: list[int] = field(default_factory=list)

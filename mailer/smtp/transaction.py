@@ -28,7 +28,7 @@ class Step(Enum):
     RSET = auto()
 
 
-class State(Enum):
+class Phase(Enum):
     """What the conversation would do next."""
 
     IDLE = auto()
@@ -86,7 +86,7 @@ class Conversation:
 
     def __init__(self, extensions: Extensions) -> None:
         self.extensions = extensions
-        self.state = State.IDLE
+        self.phase = Phase.IDLE
         self.announced: Message | None = None
         """Its commands were given out, or some of them; its body was not."""
         self.ending: Message | None = None
@@ -106,8 +106,8 @@ class Conversation:
     @property
     def takes_message(self) -> bool:
         """Whether the next burst has room for announcing a message."""
-        state = self.state
-        return state is State.IDLE or (self.extensions.pipelining and (state is State.READY or state is State.VOID))
+        phase = self.phase
+        return phase is Phase.IDLE or (self.extensions.pipelining and (phase is Phase.READY or phase is Phase.VOID))
 
     def announceable(self, message: Message) -> tuple[bytes, bytes]:
         """The message's MAIL and RCPT for this server. Raises Unsendable."""
@@ -115,24 +115,24 @@ class Conversation:
 
     def next_burst(self, message: Message | None, commands: tuple[bytes, bytes] = (b"", b"")) -> Burst | None:
         """What to write now; `message` with its commands is announced in it where `takes_message` holds."""
-        state = self.state
+        phase = self.phase
         current = self.announced
-        if state is State.READY:
+        if phase is Phase.READY:
             assert current is not None
             self.announced, self.ending = None, current
-            self.state = State.WAITING
+            self.phase = Phase.WAITING
             self._expected.append((Step.END, current))
             following = self._announce(message, *commands) if message else b""
             data = b"".join((*current.envelope.pieces, _END, following))
             return Burst(data, current, len(data) - len(following) - len(_END))
-        if state is State.VOID:
+        if phase is Phase.VOID:
             self.announced = None
-            self.state = State.WAITING
+            self.phase = Phase.WAITING
             self._expected.append((Step.VOID, None))
             return Burst(_END + (self._announce(message, *commands) if message else b""))
-        if state is State.IDLE and message:
+        if phase is Phase.IDLE and message:
             return Burst(self._announce(message, *commands))
-        if state is State.COMMAND:
+        if phase is Phase.COMMAND:
             return Burst(self._command())
         return None
 
@@ -149,7 +149,7 @@ class Conversation:
 
     def _announce(self, message: Message, mail: bytes, rcpt: bytes) -> bytes:
         self.announced = message
-        self.state = State.WAITING
+        self.phase = Phase.WAITING
         message.attempts += 1
         if self.extensions.pipelining:
             reset = b""
@@ -168,7 +168,7 @@ class Conversation:
     def _command(self) -> bytes:
         step, data = self._commands.popleft()
         self._expected.append((step, self.announced))
-        self.state = State.WAITING
+        self.phase = Phase.WAITING
         return data
 
     def _apply(self, code: int, text: bytes) -> None:
@@ -192,8 +192,8 @@ class Conversation:
                 raise Closed(f"RSET was answered {code} {readable(text)}")
         elif message is not None:
             self._mail_or_rcpt(step, message, code, text)
-        if not self._expected and self.state is State.WAITING:
-            self.state = State.COMMAND if self._commands else State.IDLE
+        if not self._expected and self.phase is Phase.WAITING:
+            self.phase = Phase.COMMAND if self._commands else Phase.IDLE
 
     def _mail_or_rcpt(self, step: Step, message: Message, code: int, text: bytes) -> None:
         if code == 530:  # RFC 4954, 6 and RFC 3207, 4: said to us
@@ -207,7 +207,7 @@ class Conversation:
 
     def _data(self, message: Message, code: int, text: bytes) -> None:
         if code == 354:
-            self.state = State.VOID if message.refused else State.READY
+            self.phase = Phase.VOID if message.refused else Phase.READY
             self._dirty = self._dirty and not message.refused  # the dot ends the transaction
         elif code >= 400:
             self._refuse(message, code, text)

@@ -7,7 +7,7 @@ from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import LOOK_EVERY, Fleet
 from mailer.smtp.lane import Timeouts
-from mailer.smtp.terms import Go, Outcome
+from mailer.smtp.terms import Go, RunResult
 from tests.receiver import Received, Receiver
 
 SHORT = Timeouts(connect=5, greeting=5, mail=0.4, rcpt=0.4, data=0.4, block=0.4, end=0.4)
@@ -80,7 +80,7 @@ def deliver(
     watch: Callable[[], Go] = lambda: Go.ON,
     relay: RelayUrl | None = None,
     look_every: float = LOOK_EVERY,
-) -> tuple[Notes, Outcome]:
+) -> tuple[Notes, RunResult]:
     """Send with a fleet of its own; checks that every envelope taken is accounted for exactly once."""
     notes = notes or Notes()
     pulled: list[Envelope] = []
@@ -93,7 +93,7 @@ def deliver(
     return notes, outcome
 
 
-def check_account(pulled: list[Envelope], notes: Notes, outcome: Outcome, received: list[Received]) -> None:
+def check_account(pulled: list[Envelope], notes: Notes, outcome: RunResult, received: list[Received]) -> None:
     """Every key taken is in exactly one place, and what the server has agrees with it."""
     places = [*notes.verdicts, *outcome.not_begun, *outcome.given_up, *outcome.unknown]
     assert sorted(places) == sorted(envelope.key for envelope in pulled)
