@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 from mailer.ledger.merged import hold_still
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.states import State
-from mailer.links import message_id
+from mailer.links import list_domain, message_id
 from mailer.models import Edition, Mailing
-from mailer.stamps import list_domain
 from subscribers import parts
 from subscribers.models import List, Subscriber
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from config.keys import signing_key
+from config.settings import settings
+from mailer.models import Mailing
 from mailer.plan.domains import ascii_domain
+from mailer.plan.headers import split_mailbox
 
 _UNSUBSCRIBE_SIGNATURE = 12
 """Octets: a link is there for anybody to try, for ever."""
@@ -76,6 +79,16 @@ def read_return_path(address: str) -> tuple[int, int] | None:
     mailing_id, payload = _read_number(payload)
     seq, _ = _read_number(payload)
     return mailing_id, seq
+
+
+def sender_domain(mailing: Mailing) -> str:
+    """The domain of a mailing's From address."""
+    return split_mailbox(mailing.sender)[1].rpartition("@")[2]
+
+
+def list_domain(mailing: Mailing) -> str:
+    """The domain of List-Ids and Message-IDs."""
+    return settings().list_domain or sender_domain(mailing)
 
 
 def message_id(mailing_public_id: str, seq: int, domain: str) -> str:

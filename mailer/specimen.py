@@ -12,6 +12,7 @@ from config.settings import settings
 from mailer.audience import recipient_of
 from mailer.editions import compile_draft, drafts_of, materials_of
 from mailer.languages import choose
+from mailer.links import list_domain
 from mailer.models import Mailing, Media
 from mailer.plan.compiled import CompiledEdition
 from mailer.plan.domains import ascii_domain
@@ -19,7 +20,7 @@ from mailer.plan.message import MessagePlan
 from mailer.recipient import Recipient
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
-from mailer.stamps import Stamps, list_domain
+from mailer.stamps import Stamps
 from subscribers.addresses import normalise
 from subscribers.models import List, Subscriber
 from subscribers.people import find_person

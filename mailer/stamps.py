@@ -6,21 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.settings import settings
-from mailer.links import feedback_id, message_id, return_path, unsubscribe_token
+from mailer.links import feedback_id, list_domain, message_id, return_path, sender_domain, unsubscribe_token
 from mailer.models import Mailing
 from mailer.plan.headers import split_mailbox
 from mailer.plan.message import Stamp
 from subscribers.models import List
-
-
-def sender_domain(mailing: Mailing) -> str:
-    """The domain of a mailing's From address."""
-    return split_mailbox(mailing.sender)[1].rpartition("@")[2]
-
-
-def list_domain(mailing: Mailing) -> str:
-    """The domain of List-Ids and Message-IDs."""
-    return settings().list_domain or sender_domain(mailing)
 
 
 class Stamps:

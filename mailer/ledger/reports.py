@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import State
+from mailer.links import list_domain, message_id
 from mailer.models import Edition, Mailing, Relay
 from subscribers.models import Subscriber
 
@@ -57,9 +58,6 @@ def sent_by_language(session: Session, mailing_id: int) -> dict[str, int]:
 
 def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> Iterator[dict[str, Any]]:
     """Each delivery as `delivery, email, state, reason, language, relay, message_id, attempts, reply, sent_at`."""
-    from mailer.links import message_id  # noqa: PLC0415  (its domain is looked up once a mailing)
-    from mailer.stamps import list_domain  # noqa: PLC0415
-
     domain = list_domain(mailing)
     query = (
         select(
