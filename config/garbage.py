@@ -1,6 +1,8 @@
 """When Python looks for circles of references: not while thousands of plain objects are made one after the other."""
 
+import ctypes
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -8,6 +10,8 @@ from time import monotonic
 EVERY = 5.0
 """Seconds after which such a block is followed by a search of everything."""
 _searched = {"at": 0.0}
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+"""Of the GNU C library alone."""
 
 
 @contextmanager
@@ -42,3 +46,14 @@ def left_alone() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+def give_back() -> None:
+    """Search everything, and give memory that is free in the C library's heap back to the system, where it can.
+
+    For behind what takes much and is seldom done. The heap of documents and style sheets is full of holes after it,
+    and a process that kept them would grow by some MiB, by chance, until the next one fits into them.
+    """
+    gc.collect()
+    if _trim is not None:
+        _trim(0)

@@ -1,13 +1,12 @@
 """What is done every few seconds, by whoever comes first: the database says what is due, however old."""
 
-import gc
 import logging
 from datetime import datetime
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from config import trouble
+from config import garbage, trouble
 from config.database import database_time, in_seconds, reading, transaction
 from mailer import lifecycle
 from mailer.ledger import deferrals, recovery, witness
@@ -53,7 +52,7 @@ def do_what_is_due() -> None:
                 hint_mailing(mailing_id)
         except Exception:  # also trouble of the database: one mailing alone may be too much for it
             log.exception("mailing %d cannot be frozen", mailing_id)
-        gc.collect()  # each parsed style sheet is a knot of objects: those of a few mailings would wait together, 7 MB
+        garbage.give_back()  # each parsed style sheet is a knot of objects: those of a few mailings would wait together
     recovered = recovery.recover_host() + recovery.expire_claims()
     made = deferrals.regroup_due()
     settle_cancelled()

@@ -5,7 +5,7 @@ German word breaks anywhere. Its dictionaries are LibreOffice's, as pyphen has t
 """
 
 import re
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 
 from lxml import etree
@@ -49,7 +49,7 @@ def _divided(text: str | None, dictionary: str, least: int) -> str | None:
     )
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _syllables(word: str, dictionary: str) -> str:
     """`word` with a soft hyphen wherever it may be divided without a change of its letters."""
     places = Pyphen(lang=dictionary, left=AT_LEAST, right=AT_LEAST).positions(word)

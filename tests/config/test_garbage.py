@@ -1,11 +1,14 @@
 """The collector is as it was after a block in which it was not to run."""
 
 import gc
+import os
+import platform
 import weakref
 
 import pytest
 
 from config import garbage
+from tests.soak.memory import memory_of
 
 
 class Knot:
@@ -56,3 +59,14 @@ def test_it_is_searched_for_no_more_often_than_asked() -> None:
     assert gone() is not None
     garbage.search(0.0)
     assert gone() is None
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library can")
+def test_memory_between_what_is_still_needed_is_given_back() -> None:
+    held = [bytes(3000) for _ in range(30_000)]
+    held = held[::300]
+    full, _ = memory_of(os.getpid())
+    garbage.give_back()
+    left, _ = memory_of(os.getpid())
+    assert full - left > 40  # MiB of the 85 that stood between those that are held
+    assert len(held) == 100
