@@ -2,6 +2,7 @@
 
 import argparse
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -52,6 +53,7 @@ def main() -> int:
             soak.step(last=True)
             time.sleep(0.5)
         soak.wrong += [f"mailing {sent.id} has no end: it is {sent}" for sent in soak.running]
+    samples.write(folder / "memory.csv")
     wrong = soak.wrong + samples.wrong()
     say("")
     for row in samples.table():
@@ -59,8 +61,12 @@ def main() -> int:
     say("\n" + told(soak))
     for what in wrong[:20]:
         say(f"WRONG: {what}")
-    say(f"logs and notes are in {folder}" if wrong else "memory flat, ledger exact")
-    return 1 if wrong else 0
+    if wrong:
+        say(f"logs, notes and the memory at each moment are in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    say("memory flat, ledger exact")
+    return 0
 
 
 def run(office: Office, soak: Soak, seconds: float) -> Samples:

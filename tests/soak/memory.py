@@ -85,6 +85,11 @@ class Samples:
         rows.append(f"{'all together':<28} {'':>11} {max(together):>11.1f} {together[-1]:>8.1f}")
         return rows
 
+    def write(self, path: Path) -> None:
+        """All of them as CSV: of a rise one wants to know whether it is a slope or a step."""
+        rows = (f"{name},{at:.0f},{rss:.2f},{pss:.2f}" for name, of in self.of.items() for at, rss, pss in of)
+        path.write_text("\n".join(["process,seconds,rss,pss", *rows, ""]))
+
     def wrong(self) -> list[str]:
         largest = {name: max(rss for _, rss, _ in samples) for name, samples in self.of.items()}
         return [
