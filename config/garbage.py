@@ -54,6 +54,6 @@ def give_back() -> None:
     For behind what takes much and is seldom done. The heap of documents and style sheets is full of holes after it,
     and a process that kept them would grow by some MiB, by chance, until the next one fits into them.
     """
-    gc.collect()
+    search(0.0)
     if _trim is not None:
         _trim(0)

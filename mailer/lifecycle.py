@@ -3,7 +3,7 @@
 from sqlalchemy import BindParameter, Exists, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
-from config.database import database_time, transaction
+from config.database import database_time, reading, transaction
 from mailer.ledger.claims import members
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import Skip, State, move
@@ -11,6 +11,9 @@ from mailer.models import Mailing, MailingState
 
 AT_ONCE = 100
 """Batches of a cancelled mailing that are settled in one transaction: more would keep others waiting for seconds."""
+
+_IS_UNBEGUN = (Batch.state != "claimed") & ((Batch.state == "open") | Batch.due_at.is_not(None))
+"""True of a batch of which something waits and nothing is in hand."""
 
 
 def due_mailings() -> list[int]:
@@ -26,6 +29,13 @@ def due_mailings() -> list[int]:
         )
 
 
+def cancelled_mailings() -> list[int]:
+    """The cancelled mailings of which something that was not begun still waits: for `skip_cancelled`."""
+    with reading() as session:
+        left = select(Mailing.id).join(Batch, Batch.mailing_id == Mailing.id)
+        return list(session.scalars(left.where(Mailing.state == MailingState.cancelled, _IS_UNBEGUN).distinct()))
+
+
 def skip_cancelled(session: Session, mailing_id: int) -> bool:
     """Turn what a cancelled mailing has not begun into `skipped`, so many batches at once; True if more are left.
 
@@ -34,11 +44,7 @@ def skip_cancelled(session: Session, mailing_id: int) -> bool:
     now = database_time(session)
     batches = session.scalars(
         select(Batch)
-        .where(
-            Batch.mailing_id == mailing_id,
-            Batch.state != "claimed",
-            (Batch.state == "open") | Batch.due_at.is_not(None),
-        )
+        .where(Batch.mailing_id == mailing_id, _IS_UNBEGUN)
         .order_by(Batch.number)
         .limit(AT_ONCE)
         .with_for_update()

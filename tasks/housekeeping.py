@@ -10,7 +10,7 @@ from config import garbage, trouble
 from config.database import database_time, in_seconds, reading, transaction
 from mailer import lifecycle
 from mailer.ledger import deferrals, recovery, witness
-from mailer.ledger.models import Batch, PeriodicRun
+from mailer.ledger.models import PeriodicRun
 from mailer.models import Mailing, MailingState
 from tasks.app import app
 from tasks.delivery import hint, hint_forgotten, hint_mailing
@@ -85,15 +85,7 @@ def my_turn(task: str, every: float) -> bool:
 
 def settle_cancelled() -> None:
     """Turn what cancelled mailings had not begun into `skipped`, in transactions that keep nobody waiting."""
-    with reading() as session:
-        left = session.scalars(
-            select(Mailing.id)
-            .where(Mailing.state == MailingState.cancelled)
-            .join(Batch, Batch.mailing_id == Mailing.id)
-            .where(Batch.state != "claimed", (Batch.state == "open") | Batch.due_at.is_not(None))
-            .distinct()
-        ).all()
-    for mailing_id in left:
+    for mailing_id in lifecycle.cancelled_mailings():
         with trouble.keeps_no_other_waiting(log, "mailing %d cannot be settled", mailing_id):
             more = True
             while more:
