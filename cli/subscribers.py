@@ -16,8 +16,9 @@ from cli.output import DONE, PARTLY, progress, say, write_json
 from config.database import reading, transaction
 from config.errors import Unknown
 from subscribers import history, people, suppression
+from subscribers.chunks import rejected_path
 from subscribers.exporting import export as export_people
-from subscribers.importing import import_people, rejected_path
+from subscribers.importing import import_people
 from subscribers.models import Basis, Reason
 from subscribers.sources.opening import open_people
 from subscribers.sources.preview import preview, statuses

@@ -1,28 +1,26 @@
 """Import: a file of people onto a list. It may be broken off and run again; the second time changes nothing."""
 
-import csv
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TextIO, TypedDict
+from typing import TypedDict
 
 from config import garbage
+from config.ahead import made_ahead
 from config.bulk import refresh_statistics
 from config.database import engine, reading, rehearsal, transaction
 from config.errors import Refused
-from subscribers.columns import Columns, Person
+from subscribers.chunks import CHUNK, Chunk, chunks, survey
 from subscribers.leaving import record_left
 from subscribers.lists import find_list
 from subscribers.models import Basis, Subscriber, Subscription
-from subscribers.reading import Table
-from subscribers.sources.opening import REASON, PeopleFile, open_people
+from subscribers.sources.opening import PeopleFile, open_people
 from subscribers.storing import store
 
-CHUNK = 5000
-"""People in one commit: large enough for the statements to count little, small enough that others get their turn."""
-
+LARGE = CHUNK
+"""Rows from which PostgreSQL's planner is told at once."""
 SEARCHED_EVERY = 1.0
 """Seconds between searches for garbage: one after each chunk takes an eighth of the time, none at all 90 MB."""
 
@@ -43,11 +41,6 @@ class Counts(TypedDict):
     """Gone, as the file says: on the list as unsubscribed."""
     suppressed: int
     """Not to be written to at all, as the file says."""
-
-
-def rejected_path(path: Path) -> Path:
-    """Where the rejected rows of the file `path` are written: `people.csv.rejected.csv`."""
-    return path.with_name(f"{path.name}.rejected.csv")
 
 
 def import_file(
@@ -87,8 +80,8 @@ def import_people(
     Raises Refused for a file that cannot be read and Unknown for a list that does not exist.
     """
     _check(list_name, source)
-    table, columns = file.table, file.columns
-    total, met = _survey(table, columns)
+    table = file.table
+    total, met = survey(table, file.columns)
     if progress:
         progress(0, total)
     counts = Counts(
@@ -96,7 +89,8 @@ def import_people(
     )
     source = source.strip()
 
-    def write(people: dict[str, Person]) -> Counter[str]:
+    def write(chunk: Chunk) -> Counter[str]:
+        people = chunk.people
         left = {key: person for key, person in people.items() if person.said}
         stay = {key: person for key, person in people.items() if not person.said} if left else people
         found: Counter[str] = Counter()
@@ -112,42 +106,20 @@ def import_people(
         found.update(unchanged=len(done.unchanged), kept_out=len(done.kept_out))
         return found
 
-    def chunks() -> Iterator[dict[str, Person]]:
-        chunk: dict[str, Person] = {}
-        several: dict[str, Person] = {}
-        for number, (_line, cells) in enumerate(table.rows(), 1):
-            try:
-                person = columns.person(cells)
-            except Refused as error:
-                rejects.write(cells, str(error))
-                counts["rejected"] += 1
-                continue
-            key = person.address.key
-            if met.again(key):
-                several[key] = several[key].then(person) if key in several else person
-            else:
-                chunk[key] = person
-            if len(chunk) == CHUNK:
-                yield chunk
-                chunk = {}
-                if progress:
-                    progress(number, total)
-        if chunk:
-            yield chunk
-        keys = list(several)
-        for start in range(0, len(keys), CHUNK):
-            yield {key: several[key] for key in keys[start : start + CHUNK]}
-
+    read = partial(chunks, table, file.columns, met, keep_rejects=not dry_run)
     with (
-        closing(_Rejects(rejected_path(table.path), table, dry_run)) as rejects,
         garbage.not_searched_for(),
         garbage.left_alone(),
+        made_ahead(read, f"that reads {table.path}") as made,
     ):
-        for found in _each_while_the_next_is_read(chunks(), write):
+        for chunk, found in _each_while_the_next_is_read(made, write):
             for name, number in found.items():
                 counts[name] += number  # type: ignore[literal-required]
+            counts["rejected"] = chunk.rejected
+            if progress:
+                progress(chunk.read, total)
             garbage.search(SEARCHED_EVERY)
-    if total >= CHUNK and not dry_run:
+    if total >= LARGE and not dry_run:
         with transaction() as session:
             refresh_statistics(session, Subscriber, Subscription)
     if progress:
@@ -156,22 +128,26 @@ def import_people(
 
 
 def _each_while_the_next_is_read(
-    chunks: Iterator[dict[str, Person]], write: Callable[[dict[str, Person]], Counter[str]]
-) -> Iterator[Counter[str]]:
-    """Write each chunk, in threads: reading a file and a database's work take a core each.
+    chunks: Iterator[Chunk], write: Callable[[Chunk], Counter[str]]
+) -> Iterator[tuple[Chunk, Counter[str]]]:
+    """Write each chunk, in threads: what is made ready here and a database's work take a core each.
 
     PostgreSQL has two at a time, so that one is worked at there while the other is made ready here; SQLite has one
     writer.
     """
     writers = 1 if engine().dialect.name == "sqlite" else 2
     with ThreadPoolExecutor(writers) as pool:
-        under_way: deque[Future[Counter[str]]] = deque()
+        under_way: deque[tuple[Chunk, Future[Counter[str]]]] = deque()
         for chunk in chunks:
             if len(under_way) == writers:
-                yield under_way.popleft().result()
-            under_way.append(pool.submit(write, chunk))
-        for written in under_way:
-            yield written.result()
+                yield _written(*under_way.popleft())
+            under_way.append((chunk, pool.submit(write, chunk)))
+        for one in under_way:
+            yield _written(*one)
+
+
+def _written(chunk: Chunk, writing: Future[Counter[str]]) -> tuple[Chunk, Counter[str]]:
+    return chunk, writing.result()
 
 
 def _check(list_name: str, source: str) -> None:
@@ -179,81 +155,3 @@ def _check(list_name: str, source: str) -> None:
         raise Refused("say where these people come from, as in --source 'sign-up sheet, Brussels, May 2026'")
     with reading() as session:
         find_list(session, list_name)
-
-
-class _Met:
-    """Which of the address keys in a file are met several times, in two bits for each of its bytes.
-
-    Two keys may share a bit; then they are taken for repeated, and wait for the last chunk in vain. In a small file
-    that would move a person by chance from one run to the next: it has 8 MiB, of which only what is met takes memory.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._bits = max(path.stat().st_size * 2, 1 << 26)
-        self._met = bytearray(self._bits // 8 + 1)
-        self._again: set[int] = set()
-
-    def meet(self, key: str) -> None:
-        place = hash(key) % self._bits
-        byte, bit = place >> 3, 1 << (place & 7)
-        if self._met[byte] & bit:
-            self._again.add(place)
-        self._met[byte] |= bit
-
-    def again(self, key: str) -> bool:
-        return hash(key) % self._bits in self._again
-
-
-def _survey(table: Table, columns: Columns) -> tuple[int, _Met]:
-    """The number of rows, and whose address has several.
-
-    Raises Refused where nobody knows what a word says of who left.
-    """
-    total = 0
-    met = _Met(table.path)
-    notice = columns.statuses.notice if columns.statuses.columns else None
-    for _line, cells in table.rows():
-        total += 1
-        if notice:
-            notice(cells)
-        met.meet(columns.likeness(cells))
-    columns.statuses.check()
-    return total, met
-
-
-class _Rejects:
-    """The file of rejected rows; it exists only if there is one. In a dry run it is left as it is."""
-
-    def __init__(self, path: Path, table: Table, dry_run: bool) -> None:
-        self._path, self._table, self._dry_run = path, table, dry_run
-        self._file: TextIO | None = None
-        if not dry_run:
-            path.unlink(missing_ok=True)
-
-    def write(self, cells: list[str], reason: str) -> None:
-        if self._dry_run:
-            return
-        width = len(self._table.columns)
-        with self._told():
-            if self._file is None:
-                self._file = self._path.open("w", encoding="utf-8", newline="")
-                self._write([*self._table.columns, REASON])
-            self._write([*cells[:width], *[""] * (width - len(cells)), reason])
-
-    def _write(self, cells: list[str]) -> None:
-        csv.writer(self._file, delimiter=self._table.delimiter).writerow(cells)  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        if self._file is not None:
-            with self._told():
-                self._file.close()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise Refused(
-                f"{self._path} cannot be written: {error.strerror}; mend that and import again: who is on the list"
-                " already stays as they are"
-            ) from None

@@ -24,7 +24,7 @@ from mailer.ledger.deferrals import regroup_due
 from mailer.ledger.models import Batch, Delivery
 from mailer.models import Mailing, MailingState, Relay
 from mailer.sending import send_batch
-from subscribers.importing import CHUNK
+from subscribers.chunks import CHUNK
 from subscribers.lists import create_list
 from subscribers.models import Basis, List, Organisation, Standing, Subscriber, Subscription
 from tasks.housekeeping import settle_cancelled

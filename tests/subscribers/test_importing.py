@@ -14,10 +14,11 @@ from sqlalchemy import func, select, text
 from config.bulk import on_sqlite
 from config.database import reading, transaction
 from config.errors import Refused, Unknown
-from subscribers import importing
+from subscribers import chunks, importing
 from subscribers.addresses import normalise
+from subscribers.chunks import rejected_path
 from subscribers.consent import unsubscribe
-from subscribers.importing import Counts, import_file, import_people, rejected_path
+from subscribers.importing import Counts, import_file, import_people
 from subscribers.lists import create_list, find_list
 from subscribers.models import Basis, ConsentEvent, Reason, Standing, Subscriber, Subscription
 from subscribers.sources.opening import open_people
@@ -145,7 +146,7 @@ def test_who_left_or_is_suppressed_stays_out_untouched(file: Path) -> None:
 
 
 def test_two_rows_are_one_person_and_the_later_word_counts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 2)  # so that the rows of one person are far apart
+    monkeypatch.setattr(chunks, "CHUNK", 2)  # so that the rows of one person are far apart
     rows = "".join(f"p{number}@example.org,,,\n" for number in range(7))
     content = f"email,first_name,last_name,beat\nJane@example.org,Jane,Doe,culture\n{rows}jane@EXAMPLE.org,,Smith,\njane@example.org,Jane M.,,music\n"
     assert take(file, content) == {"read": 10, "created": 8}
@@ -159,8 +160,8 @@ def test_two_rows_are_one_person_and_the_later_word_counts(file: Path, monkeypat
 def test_whoever_is_taken_for_repeated_and_is_not_waits_but_is_not_lost(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 2)
-    monkeypatch.setattr(importing._Met, "again", lambda _met, key: not key.startswith("p3"))
+    monkeypatch.setattr(chunks, "CHUNK", 2)
+    monkeypatch.setattr(chunks.Met, "again", lambda _met, key: not key.startswith("p3"))
     content = "email\n" + "".join(f"p{number}@example.org\n" for number in range(7))
     assert take(file, content) == {"read": 7, "created": 7}
 
@@ -169,7 +170,7 @@ def test_in_a_small_file_nobody_is_taken_for_repeated_by_chance(file: Path) -> N
     file.write_bytes(bytes(200))
     for day in range(50):
         keys = [f"p{number}@day{day}.example" for number in range(10)]
-        met = importing._Met(file)
+        met = chunks.Met(file)
         for key in [*keys, keys[3]]:
             met.meet(key)
         assert [key for key in keys if met.again(key)] == [keys[3]]
@@ -246,14 +247,14 @@ def test_an_unknown_list_or_no_source_is_refused_before_anything_is_read(file: P
 
 
 def test_a_file_that_is_broken_at_its_end_puts_nobody_on_the_list(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     with pytest.raises(Refused, match="line 7"):
         take(file, "email\n" + "".join(f"p{number}@example.org\n" for number in range(5)) + '"broken')
     assert everything() == []
 
 
 def test_an_import_that_was_broken_off_is_finished_by_the_next(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
 
     def stop(done: int, total: int) -> None:
         assert total == 7
@@ -263,12 +264,13 @@ def test_an_import_that_was_broken_off_is_finished_by_the_next(file: Path, monke
     content = "email\n" + "".join(f"p{number}@example.org\n" for number in range(7))
     with pytest.raises(KeyboardInterrupt):
         take(file, content, progress=stop)
-    assert len(everything()) == 4
-    assert take(file) == {"read": 7, "created": 3, "unchanged": 4}
+    there = len(everything())
+    assert 4 <= there < 7  # what is being written is written to its end
+    assert take(file) == {"read": 7, "created": 7 - there, "unchanged": there}
 
 
 def test_progress_ends_at_the_total(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "CHUNK", 2)
     seen: list[tuple[int, int]] = []
     take(file, HEADER + JANE + JOE + "x,,,,,,,,,\n", progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (3, 3) and seen == sorted(seen)
@@ -285,7 +287,7 @@ def test_of_a_large_import_the_planner_knows_at_once(file: Path, monkeypatch: py
     unknown = reckoned_with()
     take(file, "email\n" + "".join(f"p{number}@example.org\n" for number in range(6)))
     assert reckoned_with() == unknown  # of a small one it hears in its own time
-    monkeypatch.setattr(importing, "CHUNK", 7)
+    monkeypatch.setattr(importing, "LARGE", 7)
     file.write_text("email\n" + "".join(f"p{number}@example.org\n" for number in range(7)))
     import_people(open_people(file), "press", Basis.consent, "sheet", dry_run=True)
     assert reckoned_with() == unknown
@@ -330,7 +332,7 @@ def test_an_attribute_that_is_no_text_survives_its_own_export(file: Path) -> Non
 
 
 def test_imports_at_the_same_time_agree(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 20)
+    monkeypatch.setattr(chunks, "CHUNK", 20)
     rows = [f"p{number}@example.org,First{number}\n" for number in range(100)]
     together = Barrier(3)
     counts: Counter[str] = Counter()
