@@ -22,10 +22,12 @@ def made_ahead(make: Callable[[], Iterator[_Item]], what: str) -> Iterator[Itera
     Raises Unavailable, which names `what` it does, where it was killed.
     """
     ours, theirs = Pipe(duplex=False)
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # Not by multiprocessing, which would let libraries close their connections over there: those of this process.
     process = os.fork()
     if not process:
         _work(make, ours, theirs)
+    signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     theirs.close()
     try:
         yield _received(ours, what)
@@ -48,10 +50,11 @@ def _received(ours: "Connection[Any, Any]", what: str) -> Iterator[Any]:
 
 
 def _work(make: Callable[[], Iterator[Any]], ours: "Connection[Any, Any]", theirs: "Connection[Any, Any]") -> NoReturn:
-    ours.close()  # so that nobody reads once the other process does not
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # said to both; the other one ends us
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """What the copy does; it never goes on with what this process was at."""
     try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is said to both, and the other one ends us
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        ours.close()  # so that nobody reads once the other process does not
         try:
             for item in make():
                 theirs.send(("item", item))
