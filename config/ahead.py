@@ -22,18 +22,29 @@ def made_ahead(make: Callable[[], Iterator[_Item]], what: str) -> Iterator[Itera
     Raises Unavailable, which names `what` it does, where it was killed.
     """
     ours, theirs = Pipe(duplex=False)
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    # Not by multiprocessing, which would let libraries close their connections over there: those of this process.
-    process = os.fork()
-    if not process:
-        _work(make, ours, theirs)
-    signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-    theirs.close()
+    process = 0
     try:
+        with _no_interruption():
+            # Not by multiprocessing, which would let libraries close their connections there: those of this process.
+            process = os.fork()
+            if not process:
+                _work(make, ours, theirs)
+        theirs.close()
         yield _received(ours, what)
     finally:
         ours.close()
-        os.waitpid(process, 0)
+        if process:
+            os.waitpid(process, 0)
+
+
+@contextmanager
+def _no_interruption() -> Iterator[None]:
+    """Ctrl-C waits until the block is over: within it a copy would go on with what this process was at."""
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 def _received(ours: "Connection[Any, Any]", what: str) -> Iterator[Any]:
@@ -53,7 +64,6 @@ def _work(make: Callable[[], Iterator[Any]], ours: "Connection[Any, Any]", their
     """What the copy does; it never goes on with what this process was at."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is said to both, and the other one ends us
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         ours.close()  # so that nobody reads once the other process does not
         try:
             for item in make():

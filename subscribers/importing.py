@@ -1,8 +1,9 @@
 """Import: a file of people onto a list. It may be broken off and run again; the second time changes nothing."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TypedDict
@@ -89,7 +90,7 @@ def import_people(
     )
     source = source.strip()
 
-    def write(chunk: Chunk) -> Counter[str]:
+    def write(chunk: Chunk) -> tuple[Chunk, Counter[str]]:
         people = chunk.people
         left = {key: person for key, person in people.items() if person.said}
         stay = {key: person for key, person in people.items() if not person.said} if left else people
@@ -104,15 +105,16 @@ def import_people(
                 done = done.together(gone.stored)
         found.update(created=len(done.created), updated=len(done.updated))
         found.update(unchanged=len(done.unchanged), kept_out=len(done.kept_out))
-        return found
+        return chunk, found
 
     read = partial(chunks, table, file.columns, met, keep_rejects=not dry_run)
     with (
         garbage.not_searched_for(),
         garbage.left_alone(),
         made_ahead(read, f"that reads {table.path}") as made,
+        closing(_each_while_the_next_is_read(made, write)) as written,
     ):
-        for chunk, found in _each_while_the_next_is_read(made, write):
+        for chunk, found in written:
             for name, number in found.items():
                 counts[name] += number  # type: ignore[literal-required]
             counts["rejected"] = chunk.rejected
@@ -128,26 +130,22 @@ def import_people(
 
 
 def _each_while_the_next_is_read(
-    chunks: Iterator[Chunk], write: Callable[[Chunk], Counter[str]]
-) -> Iterator[tuple[Chunk, Counter[str]]]:
+    made: Iterator[Chunk], write: Callable[[Chunk], tuple[Chunk, Counter[str]]]
+) -> Generator[tuple[Chunk, Counter[str]], None, None]:
     """Write each chunk, in threads: what is made ready here and a database's work take a core each.
 
     PostgreSQL has two at a time, so that one is worked at there while the other is made ready here; SQLite has one
-    writer.
+    writer. Whoever ends before the last closes it: what is being written is written to its end.
     """
     writers = 1 if engine().dialect.name == "sqlite" else 2
     with ThreadPoolExecutor(writers) as pool:
-        under_way: deque[tuple[Chunk, Future[Counter[str]]]] = deque()
-        for chunk in chunks:
+        under_way: deque[Future[tuple[Chunk, Counter[str]]]] = deque()
+        for chunk in made:
             if len(under_way) == writers:
-                yield _written(*under_way.popleft())
-            under_way.append((chunk, pool.submit(write, chunk)))
-        for one in under_way:
-            yield _written(*one)
-
-
-def _written(chunk: Chunk, writing: Future[Counter[str]]) -> tuple[Chunk, Counter[str]]:
-    return chunk, writing.result()
+                yield under_way.popleft().result()
+            under_way.append(pool.submit(write, chunk))
+        for written in under_way:
+            yield written.result()
 
 
 def _check(list_name: str, source: str) -> None:

@@ -96,3 +96,13 @@ def test_it_does_not_outlive_a_process_that_is_killed() -> None:
         # Both hold the pipe's other end: it is over when neither lives.
         assert select.select([parent.stdout], [], [], 60) == ([parent.stdout], [], [])
         assert parent.stdout.read() == b""
+
+
+def test_where_there_can_be_no_copy_ctrl_c_is_heard_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> int:
+        raise BlockingIOError("no process is left")
+
+    monkeypatch.setattr(os, "fork", none_left)
+    with pytest.raises(BlockingIOError), made_ahead(numbers, "that counts"):
+        pytest.fail("there is nothing to count")
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
