@@ -1,12 +1,11 @@
 """A certificate authority of the tests' own, and servers' certificates from it."""
 
 import ssl
-import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-REQUEST = "req -nodes -newkey rsa:2048"
-"""RSA, as servers that keep keys in a process of their own often know nothing else."""
+import trustme
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +26,20 @@ class Authority:
     """An authority whose files are in `folder`; trusting it takes `SSL_CERT_FILE` to be its `file`."""
 
     def __init__(self, folder: Path) -> None:
-        self.file, self._key = folder / "authority.pem", folder / "authority.key"
-        self._folder = folder
-        self._run(f"{REQUEST} -x509 -days 2 -subj /CN=Authority", "-keyout", self._key, "-out", self.file)
+        self._folder, self.file = folder, folder / "authority.pem"
+        self._authority = trustme.CA()
+        self._authority.cert_pem.write_to_path(self.file)
 
     def issue(self, name: str, days: int = 2) -> Certified:
-        """A certificate for a host; one for fewer than 0 days has expired."""
-        request = self._folder / f"{name}.request"
-        made = Certified(self._folder / f"{name}{days}.pem", self._folder / f"{name}{days}.key")
-        subject = f"-subj /CN={name} -addext subjectAltName=DNS:{name}"
-        self._run(f"{REQUEST} {subject}", "-keyout", made.key, "-out", request)
-        words = f"x509 -req -copy_extensions copy -days {days}"
-        self._run(words, "-in", request, "-CA", self.file, "-CAkey", self._key, "-out", made.certificate)
-        return made
+        """A certificate for a host; one for fewer than 0 days has expired.
 
-    def _run(self, words: str, *files: str | Path) -> None:
-        subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+        Its key is RSA, as servers that keep keys in a process of their own often know nothing else.
+        """
+        until = datetime.now(UTC) + timedelta(days=days)
+        issued = self._authority.issue_cert(
+            name, not_before=until - timedelta(days=3), not_after=until, key_type=trustme.KeyType.RSA
+        )
+        made = Certified(self._folder / f"{name}{days}.pem", self._folder / f"{name}{days}.key")
+        issued.private_key_pem.write_to_path(made.key)
+        issued.cert_chain_pems[0].write_to_path(made.certificate)
+        return made

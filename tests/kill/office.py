@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -31,6 +31,12 @@ PACE = 0.004
 """Seconds before the SMTP server answers a message: so that there is a middle to kill things in."""
 SLOW_PACE = 0.05
 """The same where a copy of the database has to be made in the middle."""
+
+
+def _copy(file: Path, other: Path) -> None:
+    """Copy an SQLite database, also over one that is in use."""
+    with closing(sqlite3.connect(file)) as database, closing(sqlite3.connect(other, timeout=60)) as copy:
+        database.backup(copy)
 
 
 @dataclass
@@ -146,8 +152,7 @@ class Office:
             self.kept.administer(f"CREATE DATABASE {self.database} TEMPLATE people")
             os.environ["BROADSIDE_DATABASE_URL"] = f"{self.postgres.url}/{self.database}"
         else:
-            with sqlite3.connect(self.kept.folder / "people.db") as people, sqlite3.connect(self.file) as file:
-                people.backup(file)
+            _copy(self.kept.folder / "people.db", self.file)
             os.environ["BROADSIDE_DATABASE_URL"] = f"sqlite:///{self.file}"
         self.ports = [servers.free_port() for _ in range(self.relays)]
         self.start_smtp()
@@ -206,8 +211,7 @@ class Office:
     def back_up(self) -> None:
         """Keep a copy of the database as it is now."""
         if self.kind == "sqlite":
-            with sqlite3.connect(self.file) as file, sqlite3.connect(self.folder / "copy.db") as copy:
-                file.backup(copy)
+            _copy(self.file, self.folder / "copy.db")
             return
         plain = self.postgres.url.replace("+psycopg", "")
         programs, dump = servers.postgres_programs(), self.folder / "copy.dump"
@@ -221,8 +225,7 @@ class Office:
             self.kept.administer(f"DROP DATABASE {self.database} WITH (FORCE)")
             self.kept.administer(f"ALTER DATABASE {self.database}_copy RENAME TO {self.database}")
         elif self.rng.random() < 0.5:
-            with sqlite3.connect(self.folder / "copy.db") as copy, sqlite3.connect(self.file, timeout=60) as file:
-                copy.backup(file)
+            _copy(self.folder / "copy.db", self.file)
         else:  # as people do it: another file under that name
             for suffix in ("-wal", "-shm"):
                 with suppress(FileNotFoundError):

@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -189,7 +189,7 @@ def test_another_file_under_the_databases_name_is_noticed(database: str, tmp_pat
         pytest.skip("PostgreSQL ends the connections of a database that is replaced")
     open_office(1)
     file = Path(make_url(database).database or "")
-    with sqlite3.connect(file) as old, sqlite3.connect(tmp_path / "copy.db") as copy:
+    with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         old.backup(copy)
     open_lists = select(func.count()).select_from(List)
     with transaction() as session:
