@@ -57,10 +57,9 @@ def read_unsubscribe_token(token: str) -> Unsubscribe | None:
 
 
 def return_path(mailing_id: int, seq: int, domain: str) -> str:
-    """The envelope sender of one delivery (VERP): `b-<base32>@domain`, lower-case, local part at most 64 octets."""
+    """The envelope sender of one delivery (VERP): `b-<hex digits>@domain`, lower-case, local part at most 64 octets."""
     sealed = _sealed("return-path", _RETURN_PATH_SIGNATURE, (mailing_id,), _number(seq))
-    code = base64.b32encode(sealed).rstrip(b"=").decode("ascii").lower()
-    return f"{_RETURN_PATH_PREFIX}{code}@{ascii_domain(domain)}"
+    return f"{_RETURN_PATH_PREFIX}{sealed.hex()}@{ascii_domain(domain)}"
 
 
 def read_return_path(address: str) -> tuple[int, int] | None:
@@ -68,10 +67,9 @@ def read_return_path(address: str) -> tuple[int, int] | None:
     local = address.partition("@")[0].lower()
     if not local.startswith(_RETURN_PATH_PREFIX):
         return None
-    code = local.removeprefix(_RETURN_PATH_PREFIX)
     try:
-        sealed = base64.b32decode(code.upper().encode("ascii") + b"=" * (-len(code) % 8))
-    except (UnicodeEncodeError, binascii.Error):
+        sealed = bytes.fromhex(local.removeprefix(_RETURN_PATH_PREFIX))
+    except ValueError:
         return None
     payload = _opened("return-path", sealed, _RETURN_PATH_SIGNATURE)
     if payload is None:

@@ -62,15 +62,15 @@ def test_a_return_path_comes_back_in_any_letter_case(mailing_id: int, seq: int) 
 def test_a_return_path_changed_anywhere_is_refused() -> None:
     address = links.return_path(17, 23, "bounce.example.org")
     local = address.partition("@")[0]
-    for at in range(len("b-"), len(local) - 1):  # the last digit has bits to spare
+    for at in range(len("b-"), len(local)):
         other = "a" if local[at] != "a" else "b"
         assert links.read_return_path(f"{local[:at]}{other}{local[at + 1 :]}@bounce.example.org") is None
 
 
 def test_one_purpose_never_passes_as_another() -> None:
     """The octets of a return path, in the letters of a link."""
-    local = links.return_path(1, 2, "bounce.example.org").partition("@")[0][2:].upper()
-    sealed = base64.b32decode(local + "=" * (-len(local) % 8))
+    local = links.return_path(1, 2, "bounce.example.org").partition("@")[0]
+    sealed = bytes.fromhex(local.removeprefix("b-"))
     assert links.read_unsubscribe_token(base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()) is None
 
 
