@@ -17,7 +17,8 @@ class Stamps:
     """Makes the stamps of one mailing; what is the same for everybody on a list is made once."""
 
     def __init__(self, session: Session, mailing: Mailing) -> None:
-        self._mailing = mailing
+        # Plain values: an attribute of a row costs more than all that is made of it.
+        self._id, self._public_id, self._kind = mailing.id, mailing.public_id, mailing.kind
         self._lists = {row.id: row for row in session.execute(select(List.id, List.name, List.titles))}
         owner = split_mailbox(mailing.reply_to or mailing.sender)[1]
         self._owner = f"mailto:{quote(owner, safe='@')}"
@@ -37,13 +38,12 @@ class Stamps:
 
     def stamp(self, seq: int, public_id: str, list_id: int, language: str, date: str) -> Stamp:
         """The stamp of one delivery; `date` is finished, as RFC 5322 has it."""
-        mailing = self._mailing
         identifier, title, feedback = self._same_for_all(list_id, language)
-        token = unsubscribe_token(public_id, list_id, mailing.id)
+        token = unsubscribe_token(public_id, list_id, self._id)
         return Stamp(
-            message_id=message_id(mailing.public_id, seq, self._list_domain),
+            message_id=message_id(self._public_id, seq, self._list_domain),
             date=date,
-            return_path=return_path(mailing.id, seq, self._bounce_domain),
+            return_path=return_path(self._id, seq, self._bounce_domain),
             list_id=identifier,
             list_title=title,
             unsubscribe_url=f"{self._web}/u/{token}",
@@ -57,8 +57,8 @@ class Stamps:
         """List-Id, title and Feedback-ID of everybody on a list, made once: from 9 us a message to nothing."""
         known = self._of_list.get((list_id, language))
         if known is None:
-            name, mailing = self._lists[list_id].name, self._mailing
-            feedback = feedback_id(mailing.public_id, name, mailing.kind, self._sender_domain)
+            name = self._lists[list_id].name
+            feedback = feedback_id(self._public_id, name, self._kind, self._sender_domain)
             known = f"{name}.{self._list_domain}", self.title(list_id, language), feedback
             self._of_list[list_id, language] = known
         return known

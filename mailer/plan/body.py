@@ -1,31 +1,30 @@
 """One text of an edition, compiled so that it renders for the wire."""
 
 import re
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jinja2 import Environment
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.nodes import Expr, Impossible, TemplateData
+from jinja2.nodes import Output, TemplateData
 
 from mailer.plan.quoted_printable import LINE, SOFT, encode
 from mailer.render.personal import Scope, TooLarge
 from mailer.render.values import PLACES
 
-_Renders = Callable[[Any], Iterable[Any]]  # of a Scope, which Jinja would have as a Context
+_Renders = Callable[[Any], Iterable[Sequence[Any]]]  # of a Scope, which Jinja would have as a Context
 
 LARGEST = 2_000_000
 """Octets that one text may have for one recipient."""
-_AT_ONCE = 100
-"""Pieces of a text after which its length is looked at: one by one costs more than all else that is done to them."""
+_ROW = 100
+"""Pieces of a text after which its length is looked at."""
 
 
 class Source:
     """A Jinja source, compiled. Below, `scope` holds its variables (mailer.render.personal.context)."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self._render: _Renders = environment.from_string(source).root_render_func
+        self._render = _compiled(environment, source, _InRows)
 
     def text(self, scope: Scope) -> str:
         """The rendered text. Raises TooLarge, and whatever an expression may raise."""
@@ -36,10 +35,7 @@ class Body:
     """A body part in quoted-printable: its constants encoded when it is compiled, its values when it is rendered."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        octets = environment.overlay()
-        octets.code_generator_class = _InOctets
-        octets.filters = {**environment.filters, **_PLACES}
-        self._render: _Renders = octets.from_string(source).root_render_func
+        self._render = _compiled(environment, source, _InOctets, {**environment.filters, **_PLACES})
 
     def encoded(self, scope: Scope) -> list[bytes]:
         """The rendered text in pieces that end in CRLF. Raises as `Source.text` does."""
@@ -51,39 +47,52 @@ class Body:
         return pieces
 
 
-def _bounded(chunks: Iterable[Any]) -> list[Any]:
+def _compiled(
+    environment: Environment, source: str, generator: type[CodeGenerator], filters: dict[str, Any] | None = None
+) -> _Renders:
+    own = environment.overlay()
+    own.code_generator_class = generator
+    own.filters = filters or environment.filters
+    return own.from_string(source).root_render_func
+
+
+def _bounded(rows: Iterable[Sequence[Any]]) -> list[Any]:
     """All that is rendered; the rendering ends where it grows too long."""
     pieces: list[Any] = []
-    room, rest = LARGEST, iter(chunks)
-    while True:
-        row = list(islice(rest, _AT_ONCE))
+    room = LARGEST
+    for row in rows:
         room -= sum(map(len, row))
         if room < 0:
             raise TooLarge(f"its text is longer than {LARGEST:,} octets")
         pieces += row
-        if len(row) < _AT_ONCE:
-            return pieces
+    return pieces
 
 
-class _InOctets(CodeGenerator):
-    """Makes of a source a function that yields quoted-printable: its constants are encoded here, once and for all.
+class _InRows(CodeGenerator):
+    """Makes of a source a function that yields rows: all pieces between two statements, up to _ROW of them.
 
-    Every value goes through a place filter, and those of _PLACES give octets.
+    Yielded one by one, as Jinja would, each piece resumes the function, which costs more than many a piece.
+    Every value goes through a place filter, and they give text; those of _PLACES give octets.
     """
 
-    def _output_const_repr(self, group: Iterable[Any]) -> str:
-        return repr(encode("".join(group)))
+    constant: Callable[[str], str | bytes] = staticmethod(str)
 
-    def _output_child_to_const(self, node: Expr, frame: Frame, finalize: Any) -> str:
-        if not isinstance(node, TemplateData):
-            raise Impossible
-        return super()._output_child_to_const(node, frame, finalize)
+    def visit_Output(self, node: Output, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+        for at in range(0, len(node.nodes), _ROW):
+            self.writeline("yield (", node)
+            for child in node.nodes[at : at + _ROW]:
+                if isinstance(child, TemplateData):
+                    self.write(repr(self.constant(child.data)))
+                else:
+                    self.visit(child, frame)
+                self.write(", ")
+            self.write(")")
 
-    def _output_child_pre(self, node: Expr, frame: Frame, finalize: Any) -> None:
-        """No str() around octets."""
 
-    def _output_child_post(self, node: Expr, frame: Frame, finalize: Any) -> None:
-        """Nothing to be closed."""
+class _InOctets(_InRows):
+    """The same with its constants encoded, once and for all."""
+
+    constant = staticmethod(encode)
 
 
 _is_plain = re.compile(r"(?!\.|From )[ !#-%(-;?-~]+").fullmatch
