@@ -95,8 +95,6 @@ class _InOctets(_InRows):
     constant = staticmethod(encode)
 
 
-_is_plain = re.compile(r"(?!\.|From )[ !#-%(-;?-~]+").fullmatch
-"""Neither markup nor quoted-printable would change it."""
 _LEAVE_PLAIN_TEXT = ("in_html", "in_attribute", "in_text", "in_link")
 
 
@@ -112,10 +110,12 @@ def _set_in(place: Callable[[Any], str]) -> Callable[[Any], bytes]:
     """
     before, behind = encode(place("x")).split(b"x")
     room = LINE - len(before + behind.removesuffix(SOFT))
+    # Neither markup nor quoted-printable would change it, and it is on one line.
+    is_plain = re.compile(rf"(?!\.|From )[ !#-%(-;?-~]{{1,{room}}}").fullmatch
 
     def octets(value: Any) -> bytes:
-        if type(value) is str and len(value) <= room and _is_plain(value):
-            return before + value.encode("ascii") + behind
+        if type(value) is str and is_plain(value):
+            return before + value.encode() + behind
         return encode(place(value))
 
     return octets

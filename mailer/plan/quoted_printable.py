@@ -30,7 +30,7 @@ def encode(text: str) -> bytes:
     Line breaks may be CRLF, CR or LF; each becomes CRLF. Lines are at most 76 octets, the `=` included.
     """
     if _plain(text):
-        return text.encode("ascii") + SOFT
+        return text.encode() + SOFT
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Protocol
 
 from mailer.smtp.connection import CONNECT_TIMEOUT, GREETING_TIMEOUT, Connection
-from mailer.smtp.transaction import Burst, Closed, Conversation, Message, Phase, Step
+from mailer.smtp.transaction import IDLE, Burst, Closed, Conversation, Message, Step
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 RECEIVE = 65536
@@ -51,7 +51,7 @@ class Timeouts:
         match step:
             case None:
                 return math.inf
-            case Step.END | Step.VOID:
+            case Step.END | Step.DOT:
                 return self.end
             case Step.RCPT:
                 return self.rcpt
@@ -95,7 +95,7 @@ class Lane:
     @property
     def busy(self) -> bool:
         """Whether a message or a reply is under way."""
-        return self.conversation.phase is not Phase.IDLE or self._at < len(self._data)
+        return self.conversation.phase is not IDLE or self._at < len(self._data)
 
     def load(self, burst: Burst) -> None:
         """Take a burst to write."""

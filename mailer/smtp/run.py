@@ -13,7 +13,7 @@ from mailer.smtp.errors import RelayError, RelayUnavailable
 from mailer.smtp.lane import READ, Journal, Lane, MayNotEnd, Timeouts
 from mailer.smtp.opener import Opener
 from mailer.smtp.terms import FINISH, ON, STOP, Go, RunResult
-from mailer.smtp.transaction import Closed, Conversation, Dismissed, Message, Phase
+from mailer.smtp.transaction import WAITING, Closed, Conversation, Dismissed, Message
 
 ATTEMPTS = 3
 """Connections a message may be announced on before it is given up."""
@@ -219,7 +219,7 @@ class Run:
     def _advance(self, lane: Lane) -> None:
         """Give the server all it can be given now."""
         conversation = lane.conversation
-        while conversation.phase is not Phase.WAITING and not lane.unwritten:
+        while conversation.phase is not WAITING and not lane.unwritten:
             if self._go is STOP:
                 if conversation.announced is not None:
                     self._drop(lane, Closed(STOPPED))

@@ -5,17 +5,17 @@ a conversation holds at most two messages: one whose end was given out, and the 
 """
 
 from collections import deque
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 
 from mailer.smtp.connection import Extensions
 from mailer.smtp.envelope import Envelope, announcement
 from mailer.smtp.replies import Garbled, ReplyReader, readable
 
-_END = b".\r\n"
+_LAST_LINE = b".\r\n"
 """Behind a message whose last line is whole."""
 
 
-class Step(Enum):
+class Step(IntEnum):
     """What a reply answers."""
 
     MAIL = auto()
@@ -23,7 +23,7 @@ class Step(Enum):
     DATA = auto()
     END = auto()
     """The final dot of a message."""
-    VOID = auto()
+    DOT = auto()
     """The lone dot after a DATA that was granted although the recipient was refused; its reply means nothing."""
     RSET = auto()
 
@@ -41,6 +41,12 @@ class Phase(Enum):
     """DATA was granted to a refused recipient: give out a lone dot."""
     WAITING = auto()
     """Only the server can go on."""
+
+
+# By names of their own: looked up in its enumeration a member takes forty nanoseconds before Python 3.12, and a message
+# asks for thirty.
+MAIL, RCPT, DATA, END, DOT, RSET = Step
+IDLE, COMMAND, READY, VOID, WAITING = Phase
 
 
 class Message:
@@ -86,7 +92,7 @@ class Conversation:
 
     def __init__(self, extensions: Extensions) -> None:
         self.extensions = extensions
-        self.phase = Phase.IDLE
+        self.phase = IDLE
         self.announced: Message | None = None
         """Its commands were given out, or some of them; its body was not."""
         self.ending: Message | None = None
@@ -107,7 +113,7 @@ class Conversation:
     def takes_message(self) -> bool:
         """Whether the next burst has room for announcing a message."""
         phase = self.phase
-        return phase is Phase.IDLE or (self.extensions.pipelining and (phase is Phase.READY or phase is Phase.VOID))
+        return phase is IDLE or (self.extensions.pipelining and (phase is READY or phase is VOID))
 
     def announceable(self, message: Message) -> tuple[bytes, bytes]:
         """The message's MAIL and RCPT for this server. Raises Unsendable."""
@@ -117,22 +123,22 @@ class Conversation:
         """What to write now; `message` with its commands is announced in it where `takes_message` holds."""
         phase = self.phase
         current = self.announced
-        if phase is Phase.READY:
+        if phase is READY:
             assert current is not None
             self.announced, self.ending = None, current
-            self.phase = Phase.WAITING
-            self._expected.append((Step.END, current))
+            self.phase = WAITING
+            self._expected.append((END, current))
             following = self._announce(message, *commands) if message else b""
-            data = b"".join((*current.envelope.pieces, _END, following))
-            return Burst(data, current, len(data) - len(following) - len(_END))
-        if phase is Phase.VOID:
+            data = b"".join((*current.envelope.pieces, _LAST_LINE, following))
+            return Burst(data, current, len(data) - len(following) - len(_LAST_LINE))
+        if phase is VOID:
             self.announced = None
-            self.phase = Phase.WAITING
-            self._expected.append((Step.VOID, None))
-            return Burst(_END + (self._announce(message, *commands) if message else b""))
-        if phase is Phase.IDLE and message:
+            self.phase = WAITING
+            self._expected.append((DOT, None))
+            return Burst(_LAST_LINE + (self._announce(message, *commands) if message else b""))
+        if phase is IDLE and message:
             return Burst(self._announce(message, *commands))
-        if phase is Phase.COMMAND:
+        if phase is COMMAND:
             return Burst(self._command())
         return None
 
@@ -149,55 +155,55 @@ class Conversation:
 
     def _announce(self, message: Message, mail: bytes, rcpt: bytes) -> bytes:
         self.announced = message
-        self.phase = Phase.WAITING
+        self.phase = WAITING
         message.attempts += 1
         if self.extensions.pipelining:
             reset = b""
             if self._dirty:
                 self._dirty = False
-                self._expected.append((Step.RSET, None))
+                self._expected.append((RSET, None))
                 reset = b"RSET\r\n"
-            self._expected.extend(((Step.MAIL, message), (Step.RCPT, message), (Step.DATA, message)))
+            self._expected.extend(((MAIL, message), (RCPT, message), (DATA, message)))
             return reset + mail + rcpt + b"DATA\r\n"
         if self._dirty:
             self._dirty = False
-            self._commands.append((Step.RSET, b"RSET\r\n"))
-        self._commands.extend(((Step.MAIL, mail), (Step.RCPT, rcpt), (Step.DATA, b"DATA\r\n")))
+            self._commands.append((RSET, b"RSET\r\n"))
+        self._commands.extend(((MAIL, mail), (RCPT, rcpt), (DATA, b"DATA\r\n")))
         return self._command()
 
     def _command(self) -> bytes:
         step, data = self._commands.popleft()
         self._expected.append((step, self.announced))
-        self.phase = Phase.WAITING
+        self.phase = WAITING
         return data
 
     def _apply(self, code: int, text: bytes) -> None:
         if not self._expected:
             raise (Dismissed if code == 421 else Closed)(f"it said {code} unasked: {readable(text)}")
         step, message = self._expected.popleft()
-        if step is Step.END:
+        if step is END:
             assert message is not None
             self._end(message, code, text)
         elif code == 421:
             if message is not None and not message.refused:
                 message.busy = readable(text)
             raise Dismissed(f"421 {readable(text)}")
-        elif step is Step.DATA:
+        elif step is DATA:
             assert message is not None
             self._data(message, code, text)
-        elif step is Step.VOID:
+        elif step is DOT:
             pass
-        elif step is Step.RSET:
+        elif step is RSET:
             if code >= 300:
                 raise Closed(f"RSET was answered {code} {readable(text)}")
         elif message is not None:
             self._mail_or_rcpt(step, message, code, text)
-        if not self._expected and self.phase is Phase.WAITING:
-            self.phase = Phase.COMMAND if self._commands else Phase.IDLE
+        if not self._expected and self.phase is WAITING:
+            self.phase = COMMAND if self._commands else IDLE
 
     def _mail_or_rcpt(self, step: Step, message: Message, code: int, text: bytes) -> None:
         if code == 530:  # RFC 4954, 6 and RFC 3207, 4: said to us
-            if step is Step.RCPT:  # or of this recipient, if it is said again
+            if step is RCPT:  # or of this recipient, if it is said again
                 message.busy = f"it wants a log-in for this recipient: 530 {readable(text)}"
             raise Dismissed(f"it wants a log-in or encryption first: 530 {readable(text)}")
         if code >= 400:
@@ -207,7 +213,7 @@ class Conversation:
 
     def _data(self, message: Message, code: int, text: bytes) -> None:
         if code == 354:
-            self.phase = Phase.VOID if message.refused else Phase.READY
+            self.phase = VOID if message.refused else READY
             self._dirty = self._dirty and not message.refused  # the dot ends the transaction
         elif code >= 400:
             self._refuse(message, code, text)
