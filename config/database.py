@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -154,14 +153,24 @@ def make_engine(url: str) -> Engine:
     )
 
 
-@cache
-def _engine_of(_process: int, url: str) -> Engine:
-    return make_engine(url)
+_engines: dict[tuple[int, str], Engine] = {}
+"""By process and URL."""
 
 
 def engine() -> Engine:
     """The engine of this process: a child after a fork gets its own."""
-    return _engine_of(os.getpid(), settings().database)
+    key = os.getpid(), settings().database
+    found = _engines.get(key)
+    # Where two threads make the first at once, both use the same: the other has not connected, and is forgotten.
+    return found or _engines.setdefault(key, make_engine(settings().database))
+
+
+def close_engines() -> None:
+    """Close this process's connections; who asks for an engine next gets another."""
+    while _engines:
+        (process, _), ended = _engines.popitem()
+        if process == os.getpid():
+            ended.dispose()
 
 
 @contextmanager

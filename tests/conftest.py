@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
-from config import database as database_module
 from config import keys, redis_connection
+from config.database import close_engines
 from config.settings import settings
 from mailer.sending import close_fleets
 from tests import servers
@@ -55,16 +55,11 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dic
 
 def forget() -> None:
     """Let the next reader of settings, keys or the engine read afresh."""
-    for engine in _engines():
-        engine.dispose()
+    close_engines()
     close_fleets()
     redis_connection.close()
-    for cached in (settings, keys.signing_key, keys._keyed, database_module._engine_of):
+    for cached in (settings, keys.signing_key, keys._keyed):
         cached.cache_clear()
-
-
-def _engines() -> list[Engine]:
-    return [database_module.engine()] if database_module._engine_of.cache_info().currsize else []
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
