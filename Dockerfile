@@ -1,5 +1,5 @@
 # The one image of every part: `broadside worker`, `beat`, `web`, `inbox` and `db upgrade`.
-FROM python:3.12-slim AS build
+FROM python:3.13-slim AS build
 WORKDIR /source
 COPY requirements.lock requirements-run.lock pyproject.toml README.md LICENSE ./
 RUN python -m venv /opt/broadside \
@@ -16,7 +16,7 @@ COPY migrations migrations
 RUN grep --only-matching '^[a-z0-9._-]*==[^ ;]*' requirements.lock > pins \
     && PIP_CONSTRAINT=pins /opt/broadside/bin/pip install --no-cache-dir --no-deps .
 
-FROM python:3.12-slim
+FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home broadside \
     && install --directory --owner broadside --mode 0700 /var/lib/broadside
 COPY --from=build /opt/broadside /opt/broadside
