@@ -10,14 +10,14 @@ from mailer.plan.compiled import CompiledEdition
 from mailer.plan.skeleton import skeleton
 from mailer.recipient import Recipient
 from mailer.render.personal import TooLarge, context, environment
-from mailer.render.values import TooManyItems
+from mailer.render.values import OfOnePerson
 
 
 class RenderError(BroadsideError):
     """One recipient's message cannot be made. Names the edition and the part, and nothing of the person."""
 
     def __init__(self, language: str, part: str, reason: str, *, alone: bool = False) -> None:
-        """`alone`: it comes of the recipient's own address or lists. All else everybody's message may have."""
+        """`alone`: it comes of the recipient's own address or values. All else everybody's message may have."""
         super().__init__(f"the {part} of the {language} edition cannot be made for this recipient: {reason}")
         self.language = language
         self.part = part
@@ -92,8 +92,8 @@ class MessagePlan:
                 pieces.append(after)
         except (TooLarge, headers.BadValue) as error:  # their texts are ours and hold no values
             raise RenderError(self.language, part, str(error), alone=part == "address") from None
-        except TooManyItems as error:
-            raise RenderError(self.language, part, str(error), alone=True) from None
+        except OfOnePerson as error:
+            raise RenderError(self.language, part, error.impersonal, alone=True) from None
         except Exception as error:  # noqa: BLE001 - an author's expression may raise anything, and its text hold values
             raise RenderError(self.language, part, type(error).__name__, alone=part == "address") from None
         return pieces

@@ -11,7 +11,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 
 from config.errors import Refused
-from mailer.render.values import MOST_ITEMS, TooManyItems, as_text, is_empty
+from mailer.render.values import MOST_ITEMS, TooManyItems, Unfit, as_text, is_empty
 
 FORMATS = ("short", "medium", "long", "full")
 """How long a date or time is written; a filter's only argument."""
@@ -115,7 +115,7 @@ def author_filters(language: str) -> dict[str, Filter]:
             amount = Decimal("NaN")
         # Ten letters can name a number of a billion digits.
         if not amount.is_finite() or abs(amount.adjusted()) > MOST_DIGITS:
-            raise Refused(f"{as_text(value)!r} is no number; correct the value, or print it without | number")
+            raise Unfit(as_text(value), "number", "correct the value, or print it without | number")
         return format_decimal(amount, locale=locale)
 
     simple = (_upper, _lower, _title, _capitalize, _trim, _default, _join, _first, _last, _length, listing, number)
@@ -156,4 +156,4 @@ def _moment(value: Any, what: str) -> Any:
             return read(text)
         except ValueError:
             continue
-    raise Refused(f"{text!r} is no {what}; write it like 2026-05-31 or 2026-05-31T14:30, or print it without | {what}")
+    raise Unfit(text, what, f"write it like 2026-05-31 or 2026-05-31T14:30, or print it without | {what}")

@@ -30,11 +30,27 @@ _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]+")
 _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
-class TooManyItems(Refused):
-    """One person's lists are too long for a message: it is theirs that cannot be made, and nobody else's."""
+class OfOnePerson(Refused):
+    """What one person's values make impossible: it is theirs that cannot be made, and nobody else's."""
+
+    def __init__(self, words: str, impersonal: str = "") -> None:
+        super().__init__(words)
+        self.impersonal = impersonal or words
+        """The same without their values, for the ledger and the log."""
+
+
+class TooManyItems(OfOnePerson):
+    """One person's lists are too long for a message."""
 
     def __init__(self) -> None:
         super().__init__(f"this person's lists have more than {MOST_ITEMS:,} items; shorten their topics or attributes")
+
+
+class Unfit(OfOnePerson):
+    """A value is not what its filter writes."""
+
+    def __init__(self, value: str, what: str, remedy: str) -> None:
+        super().__init__(f"{value!r} is no {what}; {remedy}", f"a value is no {what}; {remedy}")
 
 
 def clean(text: str) -> str:
