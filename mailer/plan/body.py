@@ -1,6 +1,7 @@
 """One text of an edition, compiled so that it renders for the wire."""
 
 import re
+from binascii import b2a_qp
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -95,7 +96,9 @@ class _InOctets(_InRows):
     constant = staticmethod(encode)
 
 
-_LEAVE_PLAIN_TEXT = ("in_html", "in_attribute", "in_text", "in_link")
+_is_simple = re.compile(r"(?!\.|From )[ !#-%(-;?-~\w]+(?<! )").fullmatch
+"""Words in any script, without markup: no place would change them, and on their line they are encoded alone."""
+_LEAVE_SIMPLE_TEXT = ("in_html", "in_attribute", "in_text", "in_link")
 
 
 def _encoded(place: Callable[[Any], str]) -> Callable[[Any], bytes]:
@@ -104,21 +107,23 @@ def _encoded(place: Callable[[Any], str]) -> Callable[[Any], bytes]:
 
 
 def _set_in(place: Callable[[Any], str]) -> Callable[[Any], bytes]:
-    """The same of a place that leaves plain text as it is.
+    """The same of a place that leaves simple text as it is.
 
     Such text, which most values are, is only set between what the place puts around it: half of the time.
     """
     before, behind = encode(place("x")).split(b"x")
     room = LINE - len(before + behind.removesuffix(SOFT))
-    # Neither markup nor quoted-printable would change it, and it is on one line.
-    is_plain = re.compile(rf"(?!\.|From )[ !#-%(-;?-~]{{1,{room}}}").fullmatch
 
     def octets(value: Any) -> bytes:
-        if type(value) is str and is_plain(value):
-            return before + value.encode() + behind
+        if type(value) is str and _is_simple(value):
+            data = value.encode()
+            if not value.isascii():
+                data = b2a_qp(data, istext=False)
+            if len(data) <= room:
+                return before + data + behind
         return encode(place(value))
 
     return octets
 
 
-_PLACES = {name: (_set_in if name in _LEAVE_PLAIN_TEXT else _encoded)(place) for name, place in PLACES.items()}
+_PLACES = {name: (_set_in if name in _LEAVE_SIMPLE_TEXT else _encoded)(place) for name, place in PLACES.items()}

@@ -5,9 +5,9 @@ line breaks and control characters become spaces. All is ASCII but an address wh
 Errors never repeat the value, which may be personal.
 """
 
-import base64
 import re
-from collections.abc import Iterator, Sequence
+from binascii import b2a_base64
+from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
@@ -49,7 +49,7 @@ def unstructured(name: str, value: str) -> str:
     """A field of free text, such as Subject."""
     value = cleaned(value)
     if not value.isascii() or "=?" in value or _has_long_word(value):
-        return _field(name, list(_encoded_words(value, len(name) + 2)))
+        return _field(name, _encoded_words(value, len(name) + 2))
     return _field(name, value.split(" "))
 
 
@@ -143,20 +143,21 @@ def _phrase(value: str, column: int, *, quoted: bool = True) -> Sequence[str]:
             return value.split()
         if quoted and 0 < len(value) <= _LONG and '"' not in value and "\\" not in value:
             return (f'"{value}"',)
-    return list(_encoded_words(value, column))
+    return _encoded_words(value, column)
 
 
 def _has_long_word(value: str) -> bool:
     return len(value) > _LONG and max(map(len, value.split())) > _LONG
 
 
-def _encoded_words(value: str, column: int) -> Iterator[str]:
+def _encoded_words(value: str, column: int) -> list[str]:
     """RFC 2047 words (UTF-8, B), the first short enough to stand at `column`; no character is split.
 
     They are cut before a space where there is one: Python before 3.12 reads a space of its own between two encoded
     words of a name, which does less harm there.
     """
     data = value.encode()
+    words = []
     start, room = 0, min(_WORD, _LINE - column)
     while start < len(data):
         end = start + (room - _AROUND) // 4 * 3
@@ -166,8 +167,9 @@ def _encoded_words(value: str, column: int) -> Iterator[str]:
                 end = space
             while data[end] & 0xC0 == 0x80:
                 end -= 1
-        yield f"=?utf-8?B?{base64.b64encode(data[start:end]).decode('ascii')}?="
+        words.append(f"=?utf-8?B?{b2a_base64(data[start:end], newline=False).decode()}?=")
         start, room = end, _WORD
+    return words
 
 
 def _ascii_url(address: str) -> str:

@@ -104,7 +104,8 @@ def author_filters(language: str) -> dict[str, Filter]:
         return format_datetime(moment, format=_form(form), locale=locale)
 
     def listing(value: Any) -> str:
-        return format_list([as_text(item) for item in _items(value)], locale=locale)
+        items = [as_text(item) for item in _items(value)]
+        return format_list(items, locale=locale) if items else ""  # most people have none, and it finds that out late
 
     def number(value: Any) -> str:
         if is_empty(value):

@@ -27,5 +27,9 @@ values = st.one_of(wild.text, plain, st.integers(), st.booleans(), st.none(), st
 @example("x" * 76)
 @example("a=b")
 @example("R&B")
+@example("Zoë")
+@example("Zoë ")
+@example("Ελένη " * 3)
+@example("Łukasz" * 9)
 def test_it_is_the_text_encoded(name: str, value: Any) -> None:
     assert body._PLACES[name](value) == encode(PLACES[name](value))
