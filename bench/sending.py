@@ -10,7 +10,7 @@ import gc
 import smtplib
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from email.message import EmailMessage
 from email.policy import SMTP
 from itertools import cycle, islice
@@ -97,11 +97,15 @@ def messages(mailing_id: int, first: int, number: int) -> list[Envelope]:
 
 
 def _down_the_sockets(mailing_id: int, first: int, number: int, built: Barrier) -> tuple[float, float]:
-    ready = messages(mailing_id, first, number)
-    gc.freeze()
-    fleet = Fleet(settings().relays[0], settings().connections)
-    fleet.run(iter(ready[:50]), _Nobody())  # connects
-    built.wait(600)
+    try:
+        ready = messages(mailing_id, first, number)
+        gc.freeze()
+        fleet = Fleet(settings().relays[0], settings().connections)
+        fleet.run(iter(ready[:50]), _Nobody())  # connects
+    except BaseException:
+        built.abort()  # nobody need wait for this one
+        raise
+    built.wait()
     began = time.time()
     outcome = fleet.run(islice(cycle(ready), CEILING_SAMPLE // USUAL_PROCESSES), _Nobody())
     ended = time.time()
@@ -119,7 +123,7 @@ def ceiling(mailing_id: int, built: int) -> float:
         sent = [
             pool.submit(_down_the_sockets, mailing_id, part * share, share, together) for part in range(USUAL_PROCESSES)
         ]
-        times = [one.result() for one in sent]
+        times = [one.result() for one in as_completed(sent)]
     return CEILING_SAMPLE / (max(end for _, end in times) - min(begin for begin, _ in times))
 
 
@@ -138,7 +142,8 @@ def main() -> int:
         began = time.perf_counter()
         freeze(mailing_id)
         frozen = given.people / (time.perf_counter() - began)
-        size = sum(one.size for one in messages(mailing_id, 0, 500)) / 500
+        sample = messages(mailing_id, 0, 500)
+        size = sum(one.size for one in sample) / len(sample)
         before = ceiling(mailing_id, min(BUILT, given.people))
         sink.start_over()
         workers = Workers(USUAL_PROCESSES)

@@ -161,12 +161,12 @@ def engine() -> Engine:
     """The engine of this process: a child after a fork gets its own."""
     key = os.getpid(), settings().database
     found = _engines.get(key)
-    # Where two threads make the first at once, both use the same: the other has not connected, and is forgotten.
+    # Where two threads make one each at once, both use the first: the second has connected to nothing yet.
     return found or _engines.setdefault(key, make_engine(settings().database))
 
 
 def close_engines() -> None:
-    """Close this process's connections; who asks for an engine next gets another."""
+    """Close this process's connections, as between two tests; who asks for an engine next gets another."""
     while _engines:
         (process, _), ended = _engines.popitem()
         if process == os.getpid():

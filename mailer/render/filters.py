@@ -1,6 +1,7 @@
 """The filters an author may use. Each makes little more text than it was given."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -110,14 +111,12 @@ def author_filters(language: str) -> dict[str, Filter]:
     def number(value: Any) -> str:
         if is_empty(value):
             return ""
-        try:
+        with suppress(ArithmeticError):  # also from rounding what has more digits than are counted with
             amount = Decimal(as_text(value))
-        except ArithmeticError:
-            amount = Decimal("NaN")
-        # Ten letters can name a number of a billion digits.
-        if not amount.is_finite() or abs(amount.adjusted()) > MOST_DIGITS:
-            raise Unfit(as_text(value), "number", "correct the value, or print it without | number")
-        return format_decimal(amount, locale=locale)
+            # Ten letters can name a number of a billion digits.
+            if amount.is_finite() and abs(amount.adjusted()) <= MOST_DIGITS:
+                return format_decimal(amount, locale=locale)
+        raise Unfit(as_text(value), "number", "correct the value, or print it without | number")
 
     simple = (_upper, _lower, _title, _capitalize, _trim, _default, _join, _first, _last, _length, listing, number)
     return {

@@ -16,7 +16,7 @@ _LAST_LINE = b".\r\n"
 
 
 class Step(IntEnum):
-    """What a reply answers."""
+    """What a reply answers. A number, as time limits are looked up by it: an Enum's hash is a function in Python."""
 
     MAIL = auto()
     RCPT = auto()
@@ -43,8 +43,8 @@ class Phase(Enum):
     """Only the server can go on."""
 
 
-# By names of their own: looked up in its enumeration a member takes forty nanoseconds before Python 3.12, and a message
-# asks for thirty.
+# By names of their own, in the order of definition: looked up in its class a member takes forty nanoseconds before
+# Python 3.12, and a message asks for thirty.
 MAIL, RCPT, DATA, END, DOT, RSET = Step
 IDLE, COMMAND, READY, VOID, WAITING = Phase
 

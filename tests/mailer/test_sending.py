@@ -442,6 +442,7 @@ def test_a_header_that_is_wrong_for_everybody_pauses_its_mailing(
         {"topics": ["t"] * 1001},
         {"attributes": {"x": ["t"] * 1001}},
         {"attributes": {"members": "some five thousand"}},
+        {"attributes": {"members": "1e30"}},
         {"attributes": {"since": "last spring"}},
     ],
 )
@@ -462,6 +463,27 @@ def test_what_is_wrong_with_one_person_alone_fails_that_one_delivery(
         with reading() as session:
             reason = session.scalars(select(Delivery.reason).where(Delivery.state == "failed")).one()
         assert not re.search(r"reader4|some five|last spring", reason or "")
+
+
+def test_what_is_wrong_with_most_people_is_everybodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_office(60)
+    with transaction() as session:
+        session.execute(update(Subscriber).values(attributes={"since": "31.05.2009"}))
+    with Receiver() as receiver:
+        use(receiver, monkeypatch, batch_size=40)
+        text = ENGLISH + "{{ attributes.since | date }}\n"
+        mailing_id = send_mailing(write_folder(tmp_path / "value-gap", en_md=text))
+        work()
+        assert mailing_state(mailing_id) == "paused"
+        assert states(mailing_id)["failed"] == 20  # of those who read English, and two of three do
+        with transaction() as session:
+            session.execute(update(Subscriber).values(attributes={"since": "2009-05-31"}))
+        with transaction() as session:
+            mailing = session.get_one(Mailing, mailing_id)
+            control.retry(session, mailing, State.failed)
+            control.resume(session, mailing)
+        work()
+        assert states(mailing_id) == {"sent": 60}
 
 
 @pytest.mark.parametrize("says_so", [True, False])
