@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import sys
 
 import typer
@@ -50,7 +51,10 @@ def run() -> None:
     """Run the command line; never returns."""
     _write_utf8()
     try:
-        root()(prog_name="broadside")
+        try:
+            root()(prog_name="broadside")
+        finally:
+            _write_the_rest()
     except BroadsideError as error:
         fail(str(error))
     except Exception as error:
@@ -61,6 +65,15 @@ def run() -> None:
             raise
         fail(reason)
     sys.exit(REFUSED)
+
+
+def _write_the_rest() -> None:
+    """Write what is still buffered, here, where a reader that went away is no defect (Python, `signal`, SIGPIPE)."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(REFUSED)
 
 
 def _write_utf8() -> None:
