@@ -1,12 +1,16 @@
 """The ground: migrations make exactly the tables of the models, on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from config.database import Base, engine
+from config import database as database_module
+from config.database import Base, engine, make_engine
 from config.migrate import upgrade
 from tests.conftest import forget
 
@@ -48,3 +52,16 @@ def test_an_error_holds_no_parameters(database: str) -> None:
         connection.execute(text("SELECT 1 FROM nowhere WHERE email = :email"), {"email": "zoe@example.org"})
     assert "FROM nowhere" in str(caught.value)
     assert "zoe" not in str(caught.value)
+
+
+def test_two_threads_that_ask_first_get_the_same_engine(environment: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Barrier(2)
+
+    def both_at_once(url: str) -> Engine:
+        together.wait(60)
+        return make_engine(url)
+
+    monkeypatch.setattr(database_module, "make_engine", both_at_once)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: engine(), range(2))
+    assert one is other
