@@ -71,7 +71,8 @@ def my_turn(task: str, every: float) -> bool:
                 session.add(PeriodicRun(task=task, last_run=now))
                 return True
             last_run = PeriodicRun.last_run
-            put_back = last_run > now  # the clock was, since then
+            # Since then, as it seems: less than `every` ahead is one who asked after this `now` and was faster.
+            put_back = last_run > in_seconds(now, every)
             taken = session.execute(
                 update(PeriodicRun)
                 .where(PeriodicRun.task == task, or_(last_run <= in_seconds(now, -every), put_back))

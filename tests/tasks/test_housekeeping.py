@@ -40,6 +40,14 @@ def test_a_clock_that_was_put_back_keeps_nobody_waiting(database: str) -> None:
     assert not my_turn("look", 1)
 
 
+def test_who_asked_later_and_was_faster_is_no_clock_put_back(database: str) -> None:
+    assert my_turn("look", 3600)
+    with transaction() as session:
+        later = database_time(session) + timedelta(seconds=30)
+        session.execute(update(PeriodicRun).values(last_run=later))
+    assert not my_turn("look", 3600)
+
+
 @pytest.fixture
 def office(database: str, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six people, in batches of three."""
