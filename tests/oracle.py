@@ -54,12 +54,12 @@ def build(
         "Subject": _words(one_line(subject)),
         "Date": stamp.date,
         "Message-ID": stamp.message_id,
-        "List-Id": f"{_words(one_line(stamp.list_title))} <{stamp.list_id}>",
+        "List-Id": f"{_words(one_line(stamp.of_list.title))} <{stamp.of_list.identifier}>",
         "List-Unsubscribe": ", ".join(f"<{url}>" for url in ways_out),
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" if stamp.unsubscribe_url.startswith("https:") else "",
-        "List-Help": f"<{stamp.list_help}>",
-        "List-Owner": f"<{stamp.list_owner}>",
-        "Feedback-ID": stamp.feedback_id,
+        "List-Help": f"<{stamp.of_list.help_url}>",
+        "List-Owner": f"<{stamp.of_list.owner_url}>",
+        "Feedback-ID": stamp.of_list.feedback_id,
         "Content-Language": edition.language,
     }
     head = "".join(f"{field}: {value}\r\n" for field, value in fields.items() if value)

@@ -173,7 +173,7 @@ def _faults(message: Received, sent: Sent) -> Iterator[str]:
     stamp = sent.stamps.stamp(seq, public_id, list_id, edition.language, date)
     if message.mail_from != stamp.return_path:
         yield "the return path"
-    values = context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.list_title)
+    values = context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.of_list.title)
     subject, text, html = (template.render(values) for template in _plain(edition))
     expected = oracle.build(edition, recipient, stamp, sent.media, subject=subject, text=text, html=html)
     yield from oracle.differences(raw, expected)

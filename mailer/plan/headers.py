@@ -46,8 +46,10 @@ def cleaned(value: str) -> str:
 
 
 def unstructured(name: str, value: str) -> str:
-    """A field of free text, such as Subject."""
+    """A field of free text, such as Subject. Raises BadValue for none."""
     value = cleaned(value)
+    if not value:
+        raise BadValue(f"the {name.lower()} is empty")
     if not value.isascii() or "=?" in value or _has_long_word(value):
         return _field(name, _encoded_words(value, len(name) + 2))
     return _field(name, value.split(" "))
@@ -89,15 +91,6 @@ def split_mailbox(value: str) -> tuple[str, str]:
     return display_name, address.strip()
 
 
-@lru_cache(maxsize=512)
-def of_list(title: str, identifier: str, help_url: str, owner_url: str) -> str:
-    """List-Id, List-Help and List-Owner. Raises BadValue for what they cannot hold.
-
-    Kept by value: there are only as many as there are lists.
-    """
-    return list_id(title, identifier) + urls("List-Help", help_url) + urls("List-Owner", owner_url)
-
-
 def list_id(title: str, identifier: str) -> str:
     """List-Id (RFC 2919): the title as a phrase and `name.domain` in brackets. Raises BadValue for no such pair."""
     try:
@@ -111,7 +104,7 @@ def list_id(title: str, identifier: str) -> str:
 
 def urls(name: str, *addresses: str) -> str:
     """A field of URLs in angle brackets (RFC 2369), each on a line of its own. Raises BadValue for what is no URL."""
-    return f"{name}: {f',{FOLD}'.join([f'<{_ascii_url(address)}>' for address in addresses])}\r\n"
+    return f"{name}: <{f'>,{FOLD}<'.join(map(_ascii_url, addresses))}>\r\n"
 
 
 def _field(name: str, words: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The message plan: a compiled edition made ready, so that a recipient's message is a join of bytes."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from config.errors import BroadsideError
@@ -24,25 +25,30 @@ class RenderError(BroadsideError):
         self.alone = alone
 
 
+class OfList(NamedTuple):
+    """What all messages of a mailing to the people of one list carry."""
+
+    identifier: str
+    """`name.domain`."""
+    title: str
+    """The list's title in the edition's language: in List-Id and in the footer."""
+    feedback_id: str
+    help_url: str
+    owner_url: str
+    """Mostly mailto:."""
+
+
 class Stamp(NamedTuple):
     """What a delivery adds to an edition and its recipient. URLs stand without angle brackets."""
 
+    of_list: OfList
     message_id: str
     """`<left@right>`, from mailer.links."""
     date: str
     """As RFC 5322 has it."""
     return_path: str
     """The envelope sender; it is no header of ours."""
-    list_id: str
-    """`name.domain`."""
-    list_title: str
-    """The list's title in the edition's language: in List-Id and in the footer."""
     unsubscribe_url: str
-    feedback_id: str
-    list_help: str
-    """A URL."""
-    list_owner: str
-    """A URL, mostly mailto:."""
     unsubscribe_mailto: str = ""
     """A mailto: URL with the token, or empty."""
 
@@ -79,7 +85,7 @@ class MessagePlan:
         """What `assemble` joins: what is the same for everybody is the same object in each message."""
         part = "subject"
         try:
-            values = context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.list_title)
+            values = context(recipient, unsubscribe_url=stamp.unsubscribe_url, list_title=stamp.of_list.title)
             subject = self._subject.text(values)
             part = "address"
             to = headers.mailbox("To", f"{recipient.first_name} {recipient.last_name}", recipient.email)
@@ -99,12 +105,8 @@ class MessagePlan:
         return pieces
 
     def _header(self, to: str, stamp: Stamp, subject: str) -> bytes:
-        subject = headers.cleaned(subject)
-        if not subject:
-            raise headers.BadValue("the subject is empty")
-        of_ours = stamp.message_id + stamp.date + stamp.feedback_id
-        if not (of_ours.isascii() and of_ours.isprintable()):
-            raise headers.BadValue("a control character in the Message-ID, Date or Feedback-ID")
+        if not _is_plain(stamp.date + stamp.message_id):
+            raise headers.BadValue("a control character in the Date or Message-ID")
         ways_out = [stamp.unsubscribe_url]
         if stamp.unsubscribe_mailto:
             ways_out.append(stamp.unsubscribe_mailto)
@@ -115,12 +117,27 @@ class MessagePlan:
                 self._sender,
                 to,
                 headers.unstructured("Subject", subject),
-                f"Date: {stamp.date}\r\n",
-                f"Message-ID: {stamp.message_id}\r\n",
-                headers.of_list(stamp.list_title, stamp.list_id, stamp.list_help, stamp.list_owner),
+                f"Date: {stamp.date}\r\nMessage-ID: {stamp.message_id}\r\n",
+                _fields_of_list(stamp.of_list),
                 headers.urls("List-Unsubscribe", *ways_out),
                 "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if one_click else "",
-                f"Feedback-ID: {stamp.feedback_id}\r\n",
                 self._language_field,
             )
         ).encode()
+
+
+@lru_cache(maxsize=512)
+def _fields_of_list(of_list: OfList) -> str:
+    """Their header fields. Kept by value: there are only as many as there are lists."""
+    if not _is_plain(of_list.feedback_id):
+        raise headers.BadValue("a control character in the Feedback-ID")
+    return (
+        headers.list_id(of_list.title, of_list.identifier)
+        + headers.urls("List-Help", of_list.help_url)
+        + headers.urls("List-Owner", of_list.owner_url)
+        + f"Feedback-ID: {of_list.feedback_id}\r\n"
+    )
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()

@@ -23,5 +23,5 @@ def test_what_the_sender_is_called_makes_no_domain(database: str, tmp_path: Path
         stamp = Stamps(session, session.get_one(Mailing, mailing_id)).stamp(1, "ab" * 10, 1, "en", "")
     assert stamp.message_id.endswith("@impala.example>")
     assert stamp.return_path.endswith("@impala.example")
-    assert stamp.list_id.endswith(".impala.example")
-    assert stamp.list_owner == "mailto:desk@impala.example"
+    assert stamp.of_list.identifier.endswith(".impala.example")
+    assert stamp.of_list.owner_url == "mailto:desk@impala.example"

@@ -34,7 +34,7 @@ def reader(*topics: str, **more: str) -> Recipient:
 
 def expected(compiled: CompiledEdition, recipient: Recipient) -> bytes:
     """The oracle's message, its texts rendered by plain Jinja."""
-    values = context(recipient, unsubscribe_url=STAMP.unsubscribe_url, list_title=STAMP.list_title)
+    values = context(recipient, unsubscribe_url=STAMP.unsubscribe_url, list_title=STAMP.of_list.title)
     jinja = environment(compiled.language)
     sources = {"subject": compiled.subject, "text": compiled.text, "html": compiled.html}
     if compiled.calendar:

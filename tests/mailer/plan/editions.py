@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Any
 
 from mailer.plan.compiled import CompiledEdition, MediaRef
-from mailer.plan.message import Stamp
+from mailer.plan.message import OfList, Stamp
 from mailer.recipient import Recipient
 from mailer.render.personal import BLOCK, VARIABLE
 
@@ -25,15 +25,17 @@ ZOE = Recipient(
     attributes={"city": "Köln"},
 )
 STAMP = Stamp(
+    of_list=OfList(
+        identifier="press.lists.impala.example",
+        title="Press list",
+        feedback_id="a1b2c3:press:op-ed:0123456789",
+        help_url="https://press.example.org/help",
+        owner_url="mailto:press@impala.example",
+    ),
     message_id="<a1b2c3.7@lists.impala.example>",
     date="Sat, 21 Nov 2026 10:00:00 +0000",
     return_path="b-0801070102a3f4c9@bounce.impala.example",
-    list_id="press.lists.impala.example",
-    list_title="Press list",
     unsubscribe_url="https://press.example.org/u/AbC-123_x",
-    feedback_id="a1b2c3:press:op-ed:0123456789",
-    list_help="https://press.example.org/help",
-    list_owner="mailto:press@impala.example",
     unsubscribe_mailto="mailto:leave@impala.example?subject=AbC-123_x",
 )
 
@@ -99,4 +101,8 @@ def media_ref(data: bytes, content_type: str, filename: str, cid: str = "") -> M
 
 
 def stamp(**changes: str) -> Stamp:
-    return STAMP._replace(**changes)
+    """The stamp with other fields, its own or those of its list."""
+    of_list = {name: value for name, value in changes.items() if name in OfList._fields}
+    own = {name: value for name, value in changes.items() if name in Stamp._fields}
+    assert {**of_list, **own} == changes
+    return STAMP._replace(of_list=STAMP.of_list._replace(**of_list), **own)

@@ -56,7 +56,7 @@ PARTS: dict[str, dict[str, Any]] = {
 
 def expected(compiled: CompiledEdition, recipient: Recipient, mark: Stamp) -> bytes:
     """The oracle's message, its texts rendered by plain Jinja."""
-    values = context(recipient, unsubscribe_url=mark.unsubscribe_url, list_title=mark.list_title)
+    values = context(recipient, unsubscribe_url=mark.unsubscribe_url, list_title=mark.of_list.title)
     jinja = environment(compiled.language)
     rendered = {part: jinja.from_string(getattr(compiled, part)).render(values) for part in ("subject", "text", "html")}
     if compiled.calendar:
@@ -142,7 +142,7 @@ def test_plan_and_oracle_are_equal_for_wild_text_in_all_places(
 ) -> None:
     sender = f"{oracle.one_line(sender)} <press@impala.example>"
     compiled = edition(subject=subject, html=html, text=text, sender=sender, language=language, **PARTS[parts])
-    mark = stamp(list_title=title)
+    mark = stamp(title=title)
     message = MessagePlan(compiled, MEDIA).assemble(recipient, mark)
     assert_fit(message)
     assert oracle.differences(message, expected(compiled, recipient, mark)) == []
@@ -168,13 +168,13 @@ def test_the_oracle_sees_every_change() -> None:
         for field, value in {
             "message_id": "<a1b2c3.8@lists.impala.example>",
             "date": "Sat, 21 Nov 2026 10:00:01 +0000",
-            "list_id": "other.lists.impala.example",
-            "list_title": "Other",
+            "identifier": "other.lists.impala.example",
+            "title": "Other",
             "unsubscribe_url": "https://press.example.org/u/other",
             "unsubscribe_mailto": "",
             "feedback_id": "other",
-            "list_help": "https://press.example.org/other",
-            "list_owner": "mailto:other@impala.example",
+            "help_url": "https://press.example.org/other",
+            "owner_url": "mailto:other@impala.example",
         }.items()
     ]
     message = MessagePlan(base, MEDIA).assemble(ZOE, STAMP)
@@ -292,9 +292,10 @@ def test_an_empty_subject_fails() -> None:
     plan.assemble(ZOE._replace(attributes={"headline": "News"}), STAMP)
 
 
-@pytest.mark.parametrize("field", ["message_id", "date", "feedback_id", "list_id", "list_help", "unsubscribe_url"])
+@pytest.mark.parametrize("field", ["message_id", "date", "feedback_id", "identifier", "help_url", "unsubscribe_url"])
 def test_a_stamp_makes_no_header_either(field: str) -> None:
-    mark = stamp(**{field: f"{getattr(STAMP, field)}\r\nBcc: x@example.org"})
+    before = {**STAMP.of_list._asdict(), **STAMP._asdict()}[field]
+    mark = stamp(**{field: f"{before}\r\nBcc: x@example.org"})
     with pytest.raises(RenderError, match=r"^the header of the en edition"):
         MessagePlan(edition(), MEDIA).assemble(ZOE, mark)
 
