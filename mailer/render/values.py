@@ -31,7 +31,7 @@ _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 class OfOnePerson(Refused):
-    """What one person's values make impossible: it is theirs that cannot be made, and nobody else's."""
+    """What one person's values make impossible: their message cannot be made, and that says nothing of others'."""
 
     def __init__(self, words: str, impersonal: str = "") -> None:
         super().__init__(words)
