@@ -1,11 +1,11 @@
 """From what the recorder knows to what the ledger says: each delivery's outcome, recorded in one commit a batch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, func, insert, literal, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, literal, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from config.bulk import update_texts
@@ -122,17 +122,11 @@ def resolve_late(session: Session, evidence: Evidence) -> int:
     made = evidence.made and evidence.trustworthy
     untouched = {entry.seq for entry in evidence.entries if made and entry.step is Step.not_begun}
     resolved = 0
-    numbers = session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all()
-    if not numbers:
-        return 0
-    mailing = session.get_one(Mailing, evidence.mailing_id, with_for_update=True)
-    for number in numbers:
-        batch = session.scalar(
-            select(Batch).where(Batch.mailing_id == evidence.mailing_id, Batch.number == number).with_for_update()
-        )
-        assert batch is not None
+    for mailing, batch in _batches_with(session, evidence.mailing_id, theirs):
         rows = session.execute(
-            select(Delivery.seq, Delivery.attempts, Delivery.deferred_since).where(*theirs, Delivery.batch == number)
+            select(Delivery.seq, Delivery.attempts, Delivery.deferred_since).where(
+                *theirs, Delivery.batch == batch.number
+            )
         )
         # An attempt was counted when it became uncertain, and is the same one still: it is taken back first.
         old = {row.seq: (row.attempts - 1, row.deferred_since) for row in rows}
@@ -147,8 +141,6 @@ def resolve_late(session: Session, evidence: Evidence) -> int:
         if never_sent:
             _queue_again(session, mailing, batch, never_sent)
         resolved += len(outcomes) + len(never_sent)
-        if batch.due_at is not None and mailing.state == MailingState.finished:
-            mailing.state, mailing.finished_at = MailingState.sending, None
     return resolved
 
 
@@ -180,16 +172,11 @@ def write_known(
         Delivery.seq.in_(known),
         (Delivery.state == State.queued) | older,
     )
-    mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
     written = 0
-    for number in session.scalars(select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)).all():
-        batch = session.scalar(
-            select(Batch).where(Batch.mailing_id == mailing_id, Batch.number == number).with_for_update()
-        )
-        assert batch is not None
+    for _, batch in _batches_with(session, mailing_id, theirs):
         rows = session.execute(
             select(Delivery.seq, Delivery.state, Delivery.attempts, Delivery.deferred_since).where(
-                *theirs, Delivery.batch == number
+                *theirs, Delivery.batch == batch.number
             )
         ).all()
         counts = dict(batch.counts)
@@ -208,10 +195,28 @@ def write_known(
         )
         old = {row.seq: (row.attempts, row.deferred_since) for row in rows}
         _write(session, batch, State.claimed, claim, [known[seq] for seq in old], old, relay_id, recorder_read=True)
-        if batch.due_at is not None and mailing.state == MailingState.finished:
-            mailing.state, mailing.finished_at = MailingState.sending, None
         written += len(old)
     return written
+
+
+def _batches_with(
+    session: Session, mailing_id: int, theirs: Sequence[ColumnElement[bool]]
+) -> Iterator[tuple[Mailing, Batch]]:
+    """The batches of some deliveries one by one, with their mailing, to be changed by whoever asks.
+
+    The mailing goes on if it was finished and a batch, as it comes back, has something to be sent again.
+    """
+    numbers = select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)
+    if session.scalar(numbers.limit(1)) is None:
+        return  # and nobody's lock is waited for in vain
+    mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
+    for number in session.scalars(numbers).all():
+        batch = session.scalars(
+            select(Batch).where(Batch.mailing_id == mailing_id, Batch.number == number).with_for_update()
+        ).one()
+        yield mailing, batch
+        if batch.due_at is not None and mailing.state == MailingState.finished:
+            mailing.state, mailing.finished_at = MailingState.sending, None
 
 
 def _write(
