@@ -16,7 +16,19 @@ from mailer.ledger.states import State
 from mailer.models import MailingState
 
 app = commands()
-COLUMNS = ("delivery", "email", "state", "reason", "language", "relay", "message_id", "attempts", "reply", "sent_at")
+COLUMNS = (
+    "delivery",
+    "email",
+    "state",
+    "reason",
+    "language",
+    "relay",
+    "message_id",
+    "attempts",
+    "before",
+    "reply",
+    "sent_at",
+)
 
 
 @app.command(epilog=example("broadside mailing report value-gap", "broadside mailing report value-gap --json"))
@@ -76,7 +88,7 @@ def deliveries(
                 "state": itemgetter("state"),
                 "lang": itemgetter("language"),
                 "tries": itemgetter("attempts"),
-                "last words": lambda row: row["reply"] or row["reason"],
+                "last words": lambda row: (row["before"] and "uncertain before; ") + (row["reply"] or row["reason"]),
             },
             as_csv=as_csv,
             as_json=as_json,

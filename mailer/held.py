@@ -46,6 +46,7 @@ def held(session: Session, subscriber_ids: Sequence[int]) -> list[dict[str, Any]
             "reason": delivery.reason or "",
             "reply": delivery.reply or "",
             "attempts": delivery.attempts,
+            "before": str(State.uncertain) if delivery.was_uncertain else "",
             "message_id": message_id(mailing.public_id, delivery.seq, list_domain(mailing)),
             "at": delivery.at.isoformat() if delivery.at else "",
         }

@@ -57,7 +57,11 @@ def sent_by_language(session: Session, mailing_id: int) -> dict[str, int]:
 
 
 def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> Iterator[dict[str, Any]]:
-    """Each delivery as `delivery, email, state, reason, language, relay, message_id, attempts, reply, sent_at`."""
+    """Each delivery as `delivery, email, state, reason, language, relay, message_id, attempts, before, reply, sent_at`.
+
+    `before` is "uncertain" of one that was and went out again, so that the person may have it twice, or have it
+    although it failed; otherwise it is empty.
+    """
     domain = list_domain(mailing)
     query = (
         select(
@@ -68,6 +72,7 @@ def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> 
             Edition.language,
             Relay.name.label("relay"),
             Delivery.attempts,
+            Delivery.was_uncertain,
             Delivery.reply,
             Delivery.at,
             Batch.state.label("batch_state"),
@@ -99,6 +104,7 @@ def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> 
             "relay": row.relay or "",
             "message_id": message_id(mailing.public_id, row.seq, domain),
             "attempts": row.attempts,
+            "before": str(State.uncertain) if row.was_uncertain else "",
             "reply": row.reply or "",
             "sent_at": row.at.isoformat() if row.at and row.state == State.sent else "",
         }

@@ -28,7 +28,7 @@ from tests.receiver import Receiver, RefuseEvery
 from tests.servers import free_port
 
 READERS = 30
-COLUMNS = "delivery,email,state,reason,language,relay,message_id,attempts,reply,sent_at"
+COLUMNS = "delivery,email,state,reason,language,relay,message_id,attempts,before,reply,sent_at"
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from config.database import Base, reading, transaction
 from config.settings import settings
 from mailer import control, lifecycle
 from mailer.freeze import freeze
-from mailer.ledger import recorder, recovery, witness
+from mailer.ledger import recorder, recovery, reports, witness
 from mailer.ledger.claims import Claim, claim_batch, renew
 from mailer.ledger.deferrals import regroup_due
 from mailer.ledger.models import Attempt, Batch, ClaimCounter, Delivery, Fact
@@ -555,9 +555,13 @@ class Ledger(RuleBasedStateMachine):
         self.work_to_the_end(HOSTS)
         assert self.now in ("finished", "cancelled")
         assert set(self.last.values()) <= FINAL, f"not everybody is accounted for: {self.last}"
+        with reading() as session:
+            doubted_before = session.scalars(select(Delivery.seq).where(Delivery.was_uncertain)).all()
+        # What went out again, because a person or the mailing wants it so, has the word of its last attempt.
+        again = self.retried.union(doubted_before if self.resends else ())
         for seq, state in self.last.items():
             if state in (State.failed, State.skipped):
-                assert not self.accepted[seq] or seq in self.retried, f"delivery {seq} is {state} and was accepted"
+                assert not self.accepted[seq] or seq in again, f"delivery {seq} is {state} and was accepted"
             if state == State.uncertain and self.now == "finished":
                 assert seq in self.ended, f"delivery {seq} stays uncertain, and its recorder knows better"
 
@@ -685,6 +689,29 @@ def test_late_evidence_is_of_its_own_claim_alone(one_mailing: type[Ledger]) -> N
     model.recover("north")
     model.counts_equal_rows_and_states_move_as_allowed()
     assert model.last[1] == State.uncertain
+    model.teardown()
+
+
+def test_what_goes_out_again_has_the_word_of_its_last_attempt(one_mailing: type[Ledger]) -> None:
+    """Who was overtaken hears that it was accepted when another was refused the same; that it was uncertain stays."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.oversleep(0)
+    model.expire("south")
+    model.time_passes()
+    model.claim(1, model.open_batches().index(model.batch_of(1)), "south", "")
+    model.send_end(1, lost=False)
+    model.reply(1, 550, heard=True)
+    model.end_turn(1, "")
+    model.reply(0, 250, heard=True)
+    model.end_turn(0, "")
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.failed
+    with reading() as session:
+        [first, *_] = reports.deliveries(session, session.get_one(Mailing, model.mailing_id))
+    assert (first["state"], first["before"]) == ("failed", "uncertain")
     model.teardown()
 
 
