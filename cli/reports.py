@@ -1,5 +1,6 @@
 """`broadside mailing report` and `deliveries`: what became of a mailing."""
 
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Annotated, Any
 
@@ -64,6 +65,11 @@ def show_report(summed: dict[str, Any]) -> None:
     facts({name: f"{number:,}" for name, number in numbers.items()}, right=True)
 
 
+def _last_words(row: Mapping[str, Any]) -> str:
+    before = f"{row['before']} before" if row["before"] else ""
+    return "; ".join(filter(None, (before, row["reply"] or row["reason"])))
+
+
 @app.command(
     epilog=example(
         "broadside mailing deliveries value-gap --state failed",
@@ -88,7 +94,7 @@ def deliveries(
                 "state": itemgetter("state"),
                 "lang": itemgetter("language"),
                 "tries": itemgetter("attempts"),
-                "last words": lambda row: (row["before"] and "uncertain before; ") + (row["reply"] or row["reason"]),
+                "last words": _last_words,
             },
             as_csv=as_csv,
             as_json=as_json,

@@ -20,8 +20,9 @@ AT_ONCE = 500
 
 
 def held(session: Session, subscriber_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Each delivery to a person: mailing, title, delivery, address, list, language, state, reason, reply and times.
+    """Each delivery to a person: mailing, title, address, list, language, state, and what is known of it.
 
+    `before` is as in mailer.ledger.reports, the times are in ISO 8601.
     Looks through all deliveries: they have no index by person, which the freeze of a large mailing would pay for.
     """
     rows = session.execute(

@@ -13,6 +13,7 @@ from config.database import database_time, reading, transaction
 from config.settings import settings
 from mailer.ledger.claims import members
 from mailer.ledger.models import Batch, Delivery
+from mailer.ledger.outcomes import IN_DOUBT
 from mailer.ledger.states import State, check, move, take_out
 from mailer.models import Mailing, MailingState
 
@@ -124,7 +125,7 @@ def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int, *, an
             batch=batch,
             state=State.queued,
             retry_at=None,
-            was_uncertain=Delivery.was_uncertain | (Delivery.state == State.uncertain),
+            was_uncertain=Delivery.was_uncertain | IN_DOUBT,
             **({"deferred_since": None} if anew else {}),
         )
     )

@@ -26,6 +26,9 @@ RECORDER_LOST_WAIT = 3600.0
 NOT_SENT = "not sent: its worker's recorder says so"
 """The reason of what is uncertain still, and waits to be queued again."""
 
+IN_DOUBT = and_(Delivery.state == State.uncertain, Delivery.reason.is_distinct_from(NOT_SENT))
+"""True of what may have been sent: what is uncertain, and was not found since to be unsent."""
+
 Before = tuple[int, datetime | None]
 """What was known of a delivery before: how often it was attempted, and since when it is deferred."""
 _AS_FROZEN: Before = 0, None
@@ -112,9 +115,8 @@ def resolve_late(session: Session, evidence: Evidence) -> int:
     theirs = (
         Delivery.mailing_id == evidence.mailing_id,
         Delivery.seq.in_([entry.seq for entry in evidence.entries]),
-        Delivery.state == State.uncertain,
         Delivery.claim == evidence.claim,
-        or_(Delivery.reason.is_(None), Delivery.reason != NOT_SENT),  # what was found before is not found again
+        IN_DOUBT,
     )
     # Trustworthy or not: silence resolves nothing here, and a reply is a reply.
     known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
@@ -190,7 +192,7 @@ def write_known(
             .values(
                 state=State.queued,
                 retry_at=None,
-                was_uncertain=Delivery.was_uncertain | (Delivery.state == State.uncertain),
+                was_uncertain=Delivery.was_uncertain | IN_DOUBT,
             )
         )
         old = {row.seq: (row.attempts, row.deferred_since) for row in rows}
@@ -202,7 +204,7 @@ def write_known(
 def _batches_with(
     session: Session, mailing_id: int, theirs: Sequence[ColumnElement[bool]]
 ) -> Iterator[tuple[Mailing, Batch]]:
-    """The batches of some deliveries one by one, with their mailing, to be changed by whoever asks.
+    """The batches of some deliveries one by one, with their mailing, to be changed by whoever asks; ask to the end.
 
     The mailing goes on if it was finished and a batch, as it comes back, has something to be sent again.
     """

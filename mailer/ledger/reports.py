@@ -59,7 +59,7 @@ def sent_by_language(session: Session, mailing_id: int) -> dict[str, int]:
 def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> Iterator[dict[str, Any]]:
     """Each delivery as `delivery, email, state, reason, language, relay, message_id, attempts, before, reply, sent_at`.
 
-    `before` is "uncertain" of one that was and went out again, so that the person may have it twice, or have it
+    `before` is "uncertain" of one that was and was queued again, so that the person may have it twice, or have it
     although it failed; otherwise it is empty.
     """
     domain = list_domain(mailing)

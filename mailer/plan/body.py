@@ -1,29 +1,31 @@
 """One text of an edition, compiled so that it renders for the wire."""
 
+import re
+from binascii import b2a_qp
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jinja2 import Environment
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.nodes import Expr, Filter, Output, TemplateData
+from jinja2.nodes import Output, TemplateData
 
-from mailer.plan.quoted_printable import SOFT, encode
-from mailer.plan.row import Row
+from mailer.plan.quoted_printable import LINE, SOFT, encode
 from mailer.render.personal import Scope, TooLarge
+from mailer.render.values import PLACES
 
 _Renders = Callable[[Any], Iterable[Sequence[Any]]]  # of a Scope, which Jinja would have as a Context
 
 LARGEST = 2_000_000
 """Octets that one text may have for one recipient."""
 _ROW = 100
-"""The most nodes of a text that are rendered before its length is looked at."""
+"""The most pieces of a text that are made before its length is looked at."""
 
 
 class Source:
     """A Jinja source, compiled. Below, `scope` holds its variables (mailer.render.personal.context)."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self._render = _compiled(environment, source, _InRows)
+        self._render = _compiled(environment, source, _InRows, PLACES)
 
     def text(self, scope: Scope) -> str:
         """The rendered text. Raises TooLarge, and whatever an expression may raise."""
@@ -34,7 +36,7 @@ class Body:
     """A body part in quoted-printable: its constants encoded when it is compiled, its values when it is rendered."""
 
     def __init__(self, environment: Environment, source: str) -> None:
-        self._render = _compiled(environment, source, _InOctets)
+        self._render = _compiled(environment, source, _InOctets, _PLACES)
 
     def encoded(self, scope: Scope) -> list[bytes]:
         """The rendered text in pieces that end in CRLF. Raises as `Source.text` does."""
@@ -46,10 +48,12 @@ class Body:
         return pieces
 
 
-def _compiled(environment: Environment, source: str, generator: type[CodeGenerator]) -> _Renders:
+def _compiled(
+    environment: Environment, source: str, generator: type[CodeGenerator], places: dict[str, Any]
+) -> _Renders:
     own = environment.overlay()
     own.code_generator_class = generator
-    own.filters = environment.filters.copy()  # to which a body adds its rows
+    own.filters = {**environment.filters, **places}
     return own.from_string(source).root_render_func
 
 
@@ -66,49 +70,60 @@ def _bounded(rows: Iterable[Sequence[Any]]) -> list[Any]:
 
 
 class _InRows(CodeGenerator):
-    """Makes of a source a function that yields rows: all between two statements, up to _ROW nodes of it.
+    """Makes of a source a function that yields rows: all pieces between two statements, up to _ROW of them.
 
     Yielded one by one, as Jinja would, each piece resumes the function, which costs more than many a piece.
+    Every value goes through a place filter, and they give text; those of _PLACES give octets.
     """
+
+    constant: Callable[[str], str | bytes] = staticmethod(str)
 
     def visit_Output(self, node: Output, frame: Frame) -> None:  # noqa: N802 - Jinja's name
         for at in range(0, len(node.nodes), _ROW):
-            self.writeline("yield ", node)
-            self.row(node.nodes[at : at + _ROW], frame)
-
-    def row(self, nodes: Sequence[Expr], frame: Frame) -> None:
-        """Write an expression for their pieces."""
-        self._tuple([child.data if isinstance(child, TemplateData) else child for child in nodes], frame)
-
-    def _tuple(self, members: Iterable[Expr | str | bytes], frame: Frame) -> None:
-        self.write("(")
-        for member in members:
-            if isinstance(member, Expr):
-                self.visit(member, frame)
-            else:
-                self.write(repr(member))
-            self.write(", ")
-        self.write(")")
+            self.writeline("yield (", node)
+            for child in node.nodes[at : at + _ROW]:
+                if isinstance(child, TemplateData):
+                    self.write(repr(self.constant(child.data)))
+                else:
+                    self.visit(child, frame)
+                self.write(", ")
+            self.write(")")
 
 
 class _InOctets(_InRows):
-    """The same for the wire: what is constant is encoded once and for all, and values are encoded by their row."""
+    """The same with its constants encoded, once and for all."""
 
-    def row(self, nodes: Sequence[Expr], frame: Frame) -> None:
-        constants, values, places = [b""], [], []
-        for node in nodes:
-            if isinstance(node, TemplateData):
-                constants[-1] += encode(node.data)
-            else:
-                assert isinstance(node, Filter), "a value that goes through no place"
-                assert node.node is not None
-                values.append(node.node)
-                places.append(node.name)
-                constants.append(b"")
-        if values:
-            name = f"row {len(self.environment.filters)}"
-            self.environment.filters[name] = Row(constants, places).pieces
-            self.write(f"environment.filters[{name!r}]")
-            self._tuple(values, frame)
-        else:
-            self._tuple(constants, frame)
+    constant = staticmethod(encode)
+
+
+_is_simple = re.compile(r"(?!\.|From )[ !#-%(-;?-~\w]+(?<! )").fullmatch
+"""Letters, digits and ASCII signs but markup: no place would change them, and on their line they are encoded alone."""
+_LEAVE_SIMPLE_TEXT = ("in_html", "in_attribute", "in_text", "in_link")
+
+
+def _encoded(place: Callable[[Any], str]) -> Callable[[Any], bytes]:
+    """The place filter, its text encoded."""
+    return lambda value: encode(place(value))
+
+
+def _set_in(place: Callable[[Any], str]) -> Callable[[Any], bytes]:
+    """The same of a place that leaves simple text as it is.
+
+    Such text, which most values are, is only set between what the place puts around it: half of the time.
+    """
+    before, behind = encode(place("x")).split(b"x")
+    room = LINE - len(before + behind.removesuffix(SOFT))
+
+    def octets(value: Any) -> bytes:
+        if type(value) is str and _is_simple(value):
+            data = value.encode()
+            if not value.isascii():
+                data = b2a_qp(data, istext=False)
+            if len(data) <= room:
+                return before + data + behind
+        return encode(place(value))
+
+    return octets
+
+
+_PLACES = {name: (_set_in if name in _LEAVE_SIMPLE_TEXT else _encoded)(place) for name, place in PLACES.items()}

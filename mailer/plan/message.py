@@ -128,7 +128,7 @@ class MessagePlan:
 
 @lru_cache(maxsize=512)
 def _fields_of_list(of_list: OfList) -> str:
-    """Their header fields. Kept by value: there are only as many as there are lists."""
+    """Their header fields. Kept by value: there are only as many as a mailing has lists, in each language."""
     if not _is_plain(of_list.feedback_id):
         raise headers.BadValue("a control character in the Feedback-ID")
     return (

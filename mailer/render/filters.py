@@ -105,10 +105,9 @@ def author_filters(language: str) -> dict[str, Filter]:
         return format_datetime(moment, format=_form(form), locale=locale)
 
     def listing(value: Any) -> str:
-        if isinstance(value, tuple) and not value:
+        if is_empty(value):
             return ""  # most people have none, and the library finds that out late
-        items = [as_text(item) for item in _items(value)]
-        return format_list(items, locale=locale) if items else ""
+        return format_list([as_text(item) for item in _items(value)], locale=locale)
 
     def number(value: Any) -> str:
         if is_empty(value):

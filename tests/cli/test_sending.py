@@ -120,6 +120,9 @@ def test_deliveries_as_a_table_csv_and_json(office: Path, monkeypatch: pytest.Mo
     assert rows["reader7@example.org"]["reason"] == "suppressed"
     everything = broadside("mailing", "deliveries", "value-gap", "--json").json["deliveries"]
     assert [{name: str(value) for name, value in row.items()} for row in everything] == list(rows.values())
+    with transaction() as session:
+        session.execute(update(Delivery).where(Delivery.seq == 1).values(was_uncertain=True))
+    assert broadside("mailing", "deliveries", "value-gap").out.count("uncertain before;") == 1
     failed = broadside("mailing", "deliveries", "value-gap", "--state", "failed", "--json").json["deliveries"]
     assert {row["email"] for row in failed} == {f"reader{number}@example.org" for number in (10, 20, 30)}
     assert all(row["reply"].startswith("550 5.1.1") for row in failed)

@@ -32,6 +32,7 @@ from config.database import Base, reading, transaction
 from config.settings import settings
 from mailer import control, lifecycle
 from mailer.freeze import freeze
+from mailer.held import held
 from mailer.ledger import recorder, recovery, reports, witness
 from mailer.ledger.claims import Claim, claim_batch, renew
 from mailer.ledger.deferrals import regroup_due
@@ -710,8 +711,28 @@ def test_what_goes_out_again_has_the_word_of_its_last_attempt(one_mailing: type[
     model.counts_equal_rows_and_states_move_as_allowed()
     assert model.last[1] == State.failed
     with reading() as session:
-        [first, *_] = reports.deliveries(session, session.get_one(Mailing, model.mailing_id))
-    assert (first["state"], first["before"]) == ("failed", "uncertain")
+        [first, *others] = reports.deliveries(session, session.get_one(Mailing, model.mailing_id))
+        [theirs] = held(session, [session.scalars(select(Delivery.subscriber_id).where(Delivery.seq == 1)).one()])
+    for told in (first, theirs):
+        assert (told["state"], told["before"]) == ("failed", "uncertain")
+    assert [told["before"] for told in others[BATCH - 1 :]] == ["", ""]
+    model.teardown()
+
+
+def test_what_was_never_sent_is_not_said_to_be_doubted_before(one_mailing: type[Ledger]) -> None:
+    """A host that comes back knows that it had not begun; that it was called uncertain meanwhile is no doubt."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.host_goes("north")
+    model.expire("south")
+    model.host_returns(rebooted=False)
+    model.recover("north")
+    model.time_passes()
+    with reading() as session:
+        told = list(reports.deliveries(session, session.get_one(Mailing, model.mailing_id)))
+    assert [one["before"] for one in told] == ["uncertain", "", "", "", ""]
     model.teardown()
 
 
