@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -53,6 +54,7 @@ def main() -> int:
     parser.add_argument("--faults", help="instead of chance: one or two of " + ", ".join((*FAULTS, BACK)))
     parser.add_argument("--database", choices=["postgresql", "sqlite"], default="", help="instead of chance")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # and its servers with it
     first = given.seed if given.seed is not None else int(time.time())
     faults = given.faults.split(",") if given.faults else []
     folder = Path(tempfile.mkdtemp(prefix="broadside-kill-"))

@@ -3,6 +3,7 @@
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--database", choices=["postgresql", "sqlite"], default="postgresql")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # and its servers with it
     say(f"{given.minutes:g} minutes on {given.database}, {given.people} people, seed {given.seed}")
     everybody = {f"reader{number}@example.org" for number in range(1, given.people + 1)}
     press = {f"reader{number}@example.org" for number in range(5, given.people + 1, 5)}
