@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from mailer.ledger.merged import hold_still
 from mailer.ledger.models import Attempt, Batch, Delivery
+from mailer.ledger.reports import before
 from mailer.ledger.states import State
 from mailer.links import list_domain, message_id
 from mailer.models import Edition, Mailing
@@ -47,7 +48,7 @@ def held(session: Session, subscriber_ids: Sequence[int]) -> list[dict[str, Any]
             "reason": delivery.reason or "",
             "reply": delivery.reply or "",
             "attempts": delivery.attempts,
-            "before": str(State.uncertain) if delivery.was_uncertain else "",
+            "before": before(was_uncertain=delivery.was_uncertain),
             "message_id": message_id(mailing.public_id, delivery.seq, list_domain(mailing)),
             "at": delivery.at.isoformat() if delivery.at else "",
         }

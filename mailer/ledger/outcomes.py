@@ -204,7 +204,7 @@ def write_known(
 def _batches_with(
     session: Session, mailing_id: int, theirs: Sequence[ColumnElement[bool]]
 ) -> Iterator[tuple[Mailing, Batch]]:
-    """The batches of some deliveries one by one, with their mailing, to be changed by whoever asks; ask to the end.
+    """The batches of some deliveries with their mailing, locked, one by one to be changed. Go through all of them.
 
     The mailing goes on if it was finished and a batch, as it comes back, has something to be sent again.
     """

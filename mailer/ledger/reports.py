@@ -56,12 +56,16 @@ def sent_by_language(session: Session, mailing_id: int) -> dict[str, int]:
     return {row.language: row.number for row in rows}
 
 
-def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> Iterator[dict[str, Any]]:
-    """Each delivery as `delivery, email, state, reason, language, relay, message_id, attempts, before, reply, sent_at`.
+def before(*, was_uncertain: bool) -> str:
+    """What a delivery was before: "uncertain" if it was and was queued again, otherwise empty.
 
-    `before` is "uncertain" of one that was and was queued again, so that the person may have it twice, or have it
-    although it failed; otherwise it is empty.
+    So the person may have it twice, or have it although it failed.
     """
+    return str(State.uncertain) if was_uncertain else ""
+
+
+def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> Iterator[dict[str, Any]]:
+    """Deliveries: `delivery, email, state, reason, language, relay, message_id, attempts, before, reply, sent_at`."""
     domain = list_domain(mailing)
     query = (
         select(
@@ -104,7 +108,7 @@ def deliveries(session: Session, mailing: Mailing, state: str | None = None) -> 
             "relay": row.relay or "",
             "message_id": message_id(mailing.public_id, row.seq, domain),
             "attempts": row.attempts,
-            "before": str(State.uncertain) if row.was_uncertain else "",
+            "before": before(was_uncertain=row.was_uncertain),
             "reply": row.reply or "",
             "sent_at": row.at.isoformat() if row.at and row.state == State.sent else "",
         }
