@@ -12,7 +12,7 @@ from mailer.audience import audience
 from mailer.editions import store_editions
 from mailer.languages import choose
 from mailer.ledger.models import Batch, Delivery
-from mailer.ledger.states import Skip, State
+from mailer.ledger.states import Skip, State, counted_as
 from mailer.models import EditionChoice, Mailing, MailingEdition, MailingState
 from subscribers.models import Subscriber
 
@@ -156,7 +156,7 @@ def _insert_batches(session: Session, mailing: Mailing) -> int:
         }
         for first in range(0, reached, size)
     ]
-    left_out = {f"{State.skipped}:{reason}": number for reason, number in by_reason.items()}
+    left_out = {counted_as(State.skipped, reason): number for reason, number in by_reason.items()}
     rows.append(
         {
             "mailing_id": mailing.id,

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from config.database import database_time, reading, transaction
 from mailer.ledger.claims import members
 from mailer.ledger.models import Batch, Delivery
-from mailer.ledger.states import Skip, State, move
+from mailer.ledger.states import Skip, State, counted_as, move
 from mailer.models import Mailing, MailingState
 
 AT_ONCE = 100
@@ -53,7 +53,7 @@ def skip_cancelled(session: Session, mailing_id: int) -> bool:
         counts = dict(batch.counts)
         for state in (State.queued, State.deferred):
             if number := counts.get(state, 0):
-                move(counts, state, f"{State.skipped}:{Skip.cancelled}", number)
+                move(counts, state, counted_as(State.skipped, Skip.cancelled), number)
         session.execute(
             update(Delivery)
             .where(members(batch), Delivery.state.in_([State.queued, State.deferred]))

@@ -29,7 +29,7 @@ from mailer.ledger.lease import Lease, boot_time
 from mailer.ledger.merged import hand_over, reached_elsewhere
 from mailer.ledger.models import Batch, ClaimCounter, Delivery
 from mailer.ledger.recorder import Recorder
-from mailer.ledger.states import Skip, State, move
+from mailer.ledger.states import Skip, State, counted_as, move
 from mailer.models import Mailing, MailingState
 from mailer.recipient import Recipient
 from subscribers.models import List, Standing, Subscriber, Subscription, Suppression
@@ -237,7 +237,7 @@ def _due(session: Session, batch: Batch, now: datetime) -> list[Due]:
             list_id, reason = _looked_at_closely(session, batch, row)
             values: dict[str, Any] = {"list_id": list_id}
             if reason is not None:
-                move(counts, State.queued, f"{State.skipped}:{reason}")
+                move(counts, State.queued, counted_as(State.skipped, reason))
                 values = {"state": State.skipped, "reason": reason, "at": now}
             if values != {"list_id": row.list_id}:
                 session.execute(

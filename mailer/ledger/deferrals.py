@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config import trouble
 from config.database import database_time, reading, transaction
 from config.settings import settings
 from mailer.ledger.claims import members
+from mailer.ledger.doubts import take_up
 from mailer.ledger.models import Batch, Delivery
-from mailer.ledger.outcomes import IN_DOUBT
 from mailer.ledger.states import State, check, move, take_out
 from mailer.models import Mailing, MailingState
 
@@ -118,17 +118,8 @@ def _open_again(session: Session, batch: Batch, deliveries: list[tuple[int, Stat
 
 def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int, *, anew: bool = False) -> None:
     """`anew`: their deadline begins again."""
-    session.execute(
-        update(Delivery)
-        .where(Delivery.mailing_id == mailing_id, Delivery.seq.between(seqs[0], seqs[-1]), Delivery.seq.in_(seqs))
-        .values(
-            batch=batch,
-            state=State.queued,
-            retry_at=None,
-            was_uncertain=Delivery.was_uncertain | IN_DOUBT,
-            **({"deferred_since": None} if anew else {}),
-        )
-    )
+    theirs = Delivery.mailing_id == mailing_id, Delivery.seq.between(seqs[0], seqs[-1]), Delivery.seq.in_(seqs)
+    take_up(session, *theirs, batch=batch, **({"deferred_since": None} if anew else {}))
 
 
 def _earliest(moments: list[datetime]) -> datetime | None:

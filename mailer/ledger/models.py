@@ -71,7 +71,11 @@ class Batch(Base):
 
 
 class Attempt(Base):
-    """An attempt after the first at a delivery. Append-only."""
+    """An attempt after the first at a delivery. Append-only.
+
+    Of a delivery that was queued again in doubt also the first, for its recorder may tell more; and one at what was
+    decided while it was made.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (Index("ix_attempt_delivery", "mailing_id", "seq"),)

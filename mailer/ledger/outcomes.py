@@ -1,11 +1,11 @@
 """From what the recorder knows to what the ledger says: each delivery's outcome, recorded in one commit a batch."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, literal, not_, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, literal, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from config.bulk import update_texts
@@ -15,19 +15,12 @@ from mailer.ledger.claims import RUN, held_by, read_run, run_of
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.recorder import Entry, Evidence, Step
 from mailer.ledger.states import State, move
-from mailer.models import Mailing, MailingState, OnUncertain
+from mailer.models import Mailing, OnUncertain
 
 LONGEST_WAIT = 1800.0
 """Seconds: the longest pause between two attempts at one delivery."""
 RECORDER_LOST_WAIT = 3600.0
 """Seconds until an uncertain delivery is sent again though its owner's recorder was not read."""
-
-
-NOT_SENT = "not sent: its worker's recorder says so"
-"""The reason of what is uncertain still, and waits to be queued again."""
-
-IN_DOUBT = and_(Delivery.state == State.uncertain, Delivery.reason.is_distinct_from(NOT_SENT))
-"""True of what may have been sent: what is uncertain, and was not found since to be unsent."""
 
 Before = tuple[int, datetime | None]
 """What was known of a delivery before: how often it was attempted, and since when it is deferred."""
@@ -96,142 +89,52 @@ def record(
         return False
     known = {outcome.seq: outcome for outcome in outcomes}
     old: dict[int, Before] = {}
+    decided: dict[int, int] = {}
     for row in read_run(session, _NOT_AS_FROZEN, batch):
         if row.is_queued:
             old[row.seq] = row.attempts, row.deferred_since
-        else:
-            known.pop(row.seq, None)
-    _write(session, batch, State.claimed, claim, list(known.values()), old, relay_id, recorder_read)
+        elif row.seq in known:
+            decided[row.seq] = row.attempts
+    _only_count(session, batch, claim, [known.pop(seq) for seq in decided], decided, relay_id)
+    write(session, batch, State.claimed, claim, list(known.values()), old, relay_id, recorder_read)
     batch.state = "open" if batch.counts.get(State.queued) else "done"
     batch.owner, batch.lease_until = "", None
     return True
 
 
-def resolve_late(session: Session, evidence: Evidence) -> int:
-    """Let evidence that comes after its claim was taken away resolve what was called uncertain; how many it did.
-
-    A finished mailing goes on if some of it is to be sent after all.
-    """
-    theirs = (
-        Delivery.mailing_id == evidence.mailing_id,
-        Delivery.seq.in_([entry.seq for entry in evidence.entries]),
-        Delivery.claim == evidence.claim,
-        IN_DOUBT,
-    )
-    # Trustworthy or not: silence resolves nothing here, and a reply is a reply.
-    known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
-    # That nothing was sent proves something only of a claim that was made.
-    made = evidence.made and evidence.trustworthy
-    untouched = {entry.seq for entry in evidence.entries if made and entry.step is Step.not_begun}
-    resolved = 0
-    for mailing, batch in _batches_with(session, evidence.mailing_id, theirs):
-        rows = session.execute(
-            select(Delivery.seq, Delivery.attempts, Delivery.deferred_since).where(
-                *theirs, Delivery.batch == batch.number
-            )
-        )
-        # An attempt was counted when it became uncertain, and is the same one still: it is taken back first.
-        old = {row.seq: (row.attempts - 1, row.deferred_since) for row in rows}
-        outcomes = [known[seq] for seq in old if seq in known]
-        session.execute(
-            update(Delivery)
-            .where(Delivery.mailing_id == evidence.mailing_id, Delivery.seq.in_([one.seq for one in outcomes]))
-            .values(attempts=Delivery.attempts - 1)
-        )
-        _write(session, batch, State.uncertain, evidence.claim, outcomes, old, evidence.relay_id, recorder_read=True)
-        never_sent = [seq for seq in old if seq in untouched]
-        if never_sent:
-            _queue_again(session, mailing, batch, never_sent)
-        resolved += len(outcomes) + len(never_sent)
-    return resolved
-
-
-def _queue_again(session: Session, mailing: Mailing, batch: Batch, seqs: Sequence[int]) -> None:
-    """What is uncertain and is known now not to have been sent: it may be queued again at once, and was no attempt."""
-    changed: dict[str, Any] = {"attempts": Delivery.attempts - 1, "reason": NOT_SENT}
-    if mailing.state == MailingState.cancelled:  # nothing of it is regrouped: it is skipped with what else is queued
-        counts = dict(batch.counts)
-        move(counts, State.uncertain, State.queued, len(seqs))
-        batch.counts = counts
-        batch.state = "open" if batch.state == "done" else batch.state
-        changed |= {"state": State.queued, "retry_at": None}
-    else:
-        changed["retry_at"] = batch.due_at = database_time(session)
-    session.execute(update(Delivery).where(Delivery.mailing_id == mailing.id, Delivery.seq.in_(seqs)).values(changed))
-
-
-def write_known(
-    session: Session, mailing_id: int, outcomes: Sequence[Outcome], *, claim: int, relay_id: int | None
-) -> int:
-    """Write outcomes of a claim that the database forgot, where it knows of none as late; how many.
-
-    What failed or was uncertain may have been tried again since, so what is known of a later claim takes its place.
-    """
-    known = {outcome.seq: outcome for outcome in outcomes}
-    older = Delivery.state.in_([State.deferred, State.failed, State.uncertain]) & (Delivery.claim < claim)
-    theirs = (
-        Delivery.mailing_id == mailing_id,
-        Delivery.seq.in_(known),
-        (Delivery.state == State.queued) | older,
-    )
-    written = 0
-    for _, batch in _batches_with(session, mailing_id, theirs):
-        rows = session.execute(
-            select(Delivery.seq, Delivery.state, Delivery.attempts, Delivery.deferred_since).where(
-                *theirs, Delivery.batch == batch.number
-            )
-        ).all()
-        counts = dict(batch.counts)
-        again = {row.seq: row.state for row in rows if row.state != State.queued}
-        for state, times in Counter(again.values()).items():
-            move(counts, state, State.queued, times)
-        batch.counts = counts
-        session.execute(
-            update(Delivery)
-            .where(Delivery.mailing_id == mailing_id, Delivery.seq.in_(again))
-            .values(
-                state=State.queued,
-                retry_at=None,
-                was_uncertain=Delivery.was_uncertain | IN_DOUBT,
-            )
-        )
-        old = {row.seq: (row.attempts, row.deferred_since) for row in rows}
-        _write(session, batch, State.claimed, claim, [known[seq] for seq in old], old, relay_id, recorder_read=True)
-        written += len(old)
-    return written
-
-
-def _batches_with(
-    session: Session, mailing_id: int, theirs: Sequence[ColumnElement[bool]]
-) -> Iterator[tuple[Mailing, Batch]]:
-    """The batches of some deliveries with their mailing, locked, one by one to be changed. Go through all of them.
-
-    The mailing goes on if it was finished and a batch, as it comes back, has something to be sent again.
-    """
-    numbers = select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)
-    if session.scalar(numbers.limit(1)) is None:
-        return  # and nobody's lock is waited for in vain
-    mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
-    for number in session.scalars(numbers).all():
-        batch = session.scalars(
-            select(Batch).where(Batch.mailing_id == mailing_id, Batch.number == number).with_for_update()
-        ).one()
-        yield mailing, batch
-        if batch.due_at is not None and mailing.state == MailingState.finished:
-            mailing.state, mailing.finished_at = MailingState.sending, None
-
-
-def _write(
+def _only_count(
     session: Session,
     batch: Batch,
-    from_state: State,
+    claim: int,
+    outcomes: Sequence[Outcome],
+    attempts: Mapping[int, int],
+    relay_id: int | None,
+) -> None:
+    """Count attempts at what was decided while they were made: an earlier one's reply was heard late."""
+    made = [
+        {"seq": outcome.seq, "number": attempts[outcome.seq] + 1, "state": outcome.state, "reply": outcome.reply}
+        for outcome in outcomes
+        if outcome.was_attempted
+    ]
+    if not made:
+        return
+    same = {"mailing_id": batch.mailing_id, "claim": claim, "relay_id": relay_id, "at": database_time(session)}
+    session.execute(insert(Attempt), [{**attempt, **same} for attempt in made])
+    theirs = run_of(batch), Delivery.seq.in_([attempt["seq"] for attempt in made])
+    session.execute(update(Delivery).where(*theirs).values(attempts=Delivery.attempts + 1))
+
+
+def write(
+    session: Session,
+    batch: Batch,
+    from_state: str,
     claim: int,
     outcomes: Sequence[Outcome],
     old: Mapping[int, Before],
     relay_id: int | None,
     recorder_read: bool,
 ) -> None:
-    """Write outcomes; who is not in `old` was never attempted before."""
+    """Write outcomes of what a batch counts as `from_state`; who is not in `old` was never attempted before."""
     now = database_time(session)
     if any(outcome.state is not State.sent for outcome in outcomes):
         mailing = session.get_one(Mailing, batch.mailing_id)
@@ -240,12 +143,12 @@ def _write(
     alike: defaultdict[tuple[State, str | None, bool, datetime | None], list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         alike[outcome.state, outcome.reason, outcome.was_attempted, outcome.retry_at].append(outcome)
-    stored = State.queued if from_state is State.claimed else from_state
+    # A claimed delivery's row says queued; the table of transitions knows it as claimed.
+    stored = State.queued if from_state == State.claimed else from_state.partition(":")[0]
     theirs = run_of(batch), Delivery.state == stored
     counts = dict(batch.counts)
     for (state, reason, was_attempted, retry_at), group in alike.items():
-        # A claimed delivery's row says queued; the table of transitions knows it as claimed.
-        if from_state is State.claimed:
+        if from_state == State.claimed:
             move(counts, State.queued, State.claimed, len(group))
         move(counts, from_state, state, len(group))
         same: dict[str, Any] = {"state": state, "claim": claim, "relay_id": relay_id, "at": now}

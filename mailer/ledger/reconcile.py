@@ -15,8 +15,9 @@ from config.database import transaction
 from config.settings import settings
 from mailer.ledger import recorder, witness
 from mailer.ledger.claims import members
+from mailer.ledger.late import resolve_late, write_known
 from mailer.ledger.models import Batch, ClaimCounter, Delivery, Fact
-from mailer.ledger.outcomes import Outcome, outcomes_of, record, resolve_late, write_known
+from mailer.ledger.outcomes import Outcome, outcomes_of, record
 from mailer.ledger.recorder import Evidence
 from mailer.ledger.states import State
 from mailer.models import Mailing, MailingState
@@ -73,7 +74,11 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
             session.execute(update(ClaimCounter).where(ClaimCounter.id == 1).values(value=highest))
             session.merge(Fact(name=READ, value={"claims": []}))
         _close_empty_batches(session)
-    return Reconciled(claims, 0 if give_up else missing, resolved, uncertain)
+    if give_up:
+        missing = 0
+    if not missing:  # what an older claim's recorder tells is not overtaken by what a missing one may
+        resolved += _settle_late(files)
+    return Reconciled(claims, missing, resolved, uncertain)
 
 
 def _is_let_go(path: Path) -> bool:

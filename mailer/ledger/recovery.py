@@ -14,9 +14,10 @@ from config.database import database_time, reading, transaction
 from config.settings import settings
 from mailer.ledger import recorder
 from mailer.ledger.claims import held_by, members
+from mailer.ledger.late import resolve_late
 from mailer.ledger.lease import GRACE
 from mailer.ledger.models import Batch, Delivery
-from mailer.ledger.outcomes import Outcome, outcomes_of, record, resolve_late
+from mailer.ledger.outcomes import Outcome, outcomes_of, record
 from mailer.ledger.recorder import Evidence
 from mailer.ledger.states import State
 

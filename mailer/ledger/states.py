@@ -30,14 +30,15 @@ class Skip(StrEnum):
     """The person has another delivery of the mailing, under another address."""
 
 
+# To `sent` from what is not claimed: it was in doubt before, and its server's reply is heard late.
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.queued: frozenset({State.claimed, State.skipped}),
     State.claimed: frozenset({State.sent, State.deferred, State.failed, State.uncertain, State.queued, State.skipped}),
-    State.deferred: frozenset({State.queued, State.failed, State.skipped}),
+    State.deferred: frozenset({State.queued, State.failed, State.skipped, State.sent}),
     State.uncertain: frozenset({State.sent, State.deferred, State.failed, State.queued}),
-    State.failed: frozenset({State.queued}),
+    State.failed: frozenset({State.queued, State.sent}),
     State.sent: frozenset({State.bounced, State.complained}),
-    State.skipped: frozenset(),
+    State.skipped: frozenset({State.sent}),
     State.bounced: frozenset(),
     State.complained: frozenset(),
 }
@@ -54,8 +55,13 @@ def check(old: State, new: State) -> State:
     return new
 
 
+def counted_as(state: str, reason: str | None) -> str:
+    """The name under which a batch counts a delivery: its state, of a skipped one also the reason."""
+    return f"{state}:{reason}" if state == State.skipped else state
+
+
 def move(counts: dict[str, int], old: str, new: str, number: int = 1) -> None:
-    """Count deliveries of a batch under their new state; a skipped one is counted as `skipped:reason`."""
+    """Count deliveries of a batch under another name (see counted_as)."""
     check(State(old.partition(":")[0]), State(new.partition(":")[0]))
     take_out(counts, old, number)
     counts[new] = counts.get(new, 0) + number

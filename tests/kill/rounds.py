@@ -104,7 +104,8 @@ def play(plan: Plan, servers: Servers, folder: Path) -> Round:
         if not finished():
             wrong.append(f"the mailing is not finished after {PATIENCE:.0f} s, but {_state(mailing_id)}")
         lost = [host.folder.with_name(f"lost-{host.folder.name}") for host in office.lost]
-        wrong += violations(mailing_id, everybody, truth(), resends=plan.resends, lost=lost)
+        hosts = [host.folder for host in office.hosts]
+        wrong += violations(mailing_id, everybody, truth(), resends=plan.resends, hosts=hosts, lost=lost)
         states = Counter(row.state for row in told(mailing_id).values())
     return Round(plan, time.monotonic() - began, states, ended, wrong)
 

@@ -10,6 +10,8 @@ from sqlalchemy import select
 from config.database import reading
 from mailer.ledger import recorder, reports
 from mailer.ledger.models import Delivery
+from mailer.ledger.outcomes import outcomes_of
+from mailer.ledger.states import State
 from mailer.models import Mailing
 from subscribers.models import Subscriber
 from tests.kill.notes import Seen
@@ -63,20 +65,24 @@ def violations(
     seen: Seen,
     *,
     resends: bool,
+    hosts: Sequence[Path] = (),
     lost: Sequence[Path] = (),
     cancelled: bool = False,
 ) -> Iterator[str]:
-    """What is not as it must be. `lost` are the state folders of hosts that never came back."""
+    """What is not as it must be. `hosts` are state folders, and `lost` those of hosts that never came back."""
     rows = told(mailing_id)
     if set(rows) != everybody:
         yield f"the ledger has {len(rows)} deliveries of {len(everybody)} people"
     in_hand = _in_hand(lost)
+    accepted = _accepted(hosts, mailing_id)
     doubted: set[str] = set()
     for address, row in sorted(rows.items(), key=lambda item: item[1].seq):
         names, refused = seen.taken.get(address, []), seen.refused.get(address, set())
         who = f"delivery {row.seq} ({row.state}, {row.reason or row.reply}; taken {len(names)} times)"
         if len(names) > (row.attempts if resends and row.was_uncertain else 1):
             yield f"{who}: sent twice, and never listed as uncertain"
+        if row.seq in accepted and row.state != "sent":
+            yield f"{who}: a recorder knows that it was accepted"
         match row.state:
             case "sent":
                 if not names:
@@ -112,6 +118,13 @@ def violations(
     skipped = by_state.pop("skipped", 0)
     if report["recipients"] != len(everybody) - skipped or report["deliveries"] != dict(sorted(by_state.items())):
         yield f"the report says {report}, the deliveries {dict(by_state)}"
+
+
+def _accepted(hosts: Sequence[Path], mailing_id: int) -> set[int]:
+    """The deliveries that some recorder knows to have been accepted."""
+    read = (recorder.read(path) for folder in hosts for path in recorder.all_files(folder))
+    theirs = (evidence for evidence in read if evidence is not None and evidence.mailing_id == mailing_id)
+    return {outcome.seq for evidence in theirs for outcome in outcomes_of(evidence) if outcome.state is State.sent}
 
 
 def _in_hand(lost: Sequence[Path]) -> dict[int, set[int]]:

@@ -107,12 +107,14 @@ class Ledger(RuleBasedStateMachine):
         self.ended: set[int] = set()  # those whose end was sent, or whose recorder cannot tell
         self.doubted: set[int] = set()  # those whose claim another host ended, until their own tells
         self.retried: set[int] = set()  # a person wanted these again
+        self.heard: set[int] = set()  # a recorder knows that these were accepted
+        self.gave_up = False
         self.silent: set[int] = set()  # claims that nobody can know of: their process died right after the commit
         self.gone: set[str] = set()
         self.resends = on_uncertain == "resend"
         self.last: dict[int, str] = {}
         self.now, self.open, self.claimed = "sending", True, False
-        self.copy, self.behind = {}, False
+        self.copy, self.behind, self.went_back = {}, False, False
         for host in HOSTS:
             self.be_on(host)
             for path in recorder.all_files(settings().state_dir):
@@ -234,6 +236,7 @@ class Ledger(RuleBasedStateMachine):
             self.accept(seq)
         if heard:
             one.turn.replied(slot, code, "said the server")
+            self.heard |= {seq} if code == 250 else set()
 
     def accept(self, seq: int) -> None:
         if self.accepted[seq]:
@@ -456,7 +459,7 @@ class Ledger(RuleBasedStateMachine):
                     session.execute(update(table).values(rows[0]))
                 elif rows:
                     session.execute(insert(table), rows)
-        self.copy, self.last = {}, {}
+        self.copy, self.last, self.went_back = {}, {}, True
         for one in self.workers.values():
             one.stale = True
         try:
@@ -497,7 +500,7 @@ class Ledger(RuleBasedStateMachine):
         """A person does, on that host, with nobody at work."""
         self.be_on(host)
         assert not reconcile(give_up=True).missing
-        self.last, self.behind = {}, False
+        self.last, self.behind, self.gave_up = {}, False, True
         self.ended |= set(range(1, PEOPLE + 1))
 
     # What must hold
@@ -556,9 +559,18 @@ class Ledger(RuleBasedStateMachine):
         self.work_to_the_end(HOSTS)
         assert self.now in ("finished", "cancelled")
         assert set(self.last.values()) <= FINAL, f"not everybody is accounted for: {self.last}"
+        with reading() as session:
+            rows = session.execute(select(Delivery.seq, Delivery.was_uncertain, Delivery.attempts)).all()
+            listed = {row.seq for row in rows if row.was_uncertain}
+            attempts = {row.seq: row.attempts for row in rows}
         for seq, state in self.last.items():
-            if state in (State.failed, State.skipped):
-                assert not self.accepted[seq] or seq in self.retried, f"delivery {seq} is {state} and was accepted"
+            if seq in self.heard and not self.gave_up:
+                assert state == State.sent, f"delivery {seq} is {state}, and a recorder knows that it was accepted"
+            if state in (State.failed, State.skipped) and self.accepted[seq]:
+                assert seq in listed, f"delivery {seq} is {state} and was accepted, and was never listed as uncertain"
+                assert self.resends or seq in self.retried, f"delivery {seq} is {state} and was accepted"
+            if not self.went_back:
+                assert self.accepted[seq] <= attempts[seq], f"of delivery {seq} an attempt is not counted"
             if state == State.uncertain and self.now == "finished":
                 assert seq in self.ended, f"delivery {seq} stays uncertain, and its recorder knows better"
 
@@ -712,6 +724,60 @@ def test_what_was_uncertain_and_went_out_again_says_so(one_mailing: type[Ledger]
     model.teardown()
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "again"),
+    [
+        ("queued", []),
+        ("cancelled", []),
+        ("in hand", ["failed"]),
+        ("failed", ["failed"]),
+        ("deferred", ["deferred"]),
+        ("uncertain", ["uncertain"]),
+        ("queued once more", ["uncertain"]),
+    ],
+)
+def test_an_acceptance_that_is_heard_late_is_the_last_word(
+    one_mailing: type[Ledger], meanwhile: str, again: list[str]
+) -> None:
+    """Whatever was made meanwhile of the last message of a batch, which was in doubt."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    for heard in (True, True, False):
+        model.send_end(0, lost=False)
+        if heard:
+            model.reply(0, 250, heard=True)
+    model.oversleep(0)
+    model.expire("north")
+    model.time_passes()
+    if meanwhile == "cancelled":
+        model.cancel(9)
+        model.do_what_is_due()
+    elif again:
+        model.claim(1, model.open_batches().index(model.batch_of(BATCH)), "south", "")
+        model.send_end(1, lost=False)
+        if again != ["uncertain"]:
+            model.reply(1, 451 if again == ["deferred"] else 550, heard=True)
+        if meanwhile != "in hand":
+            model.end_turn(1, "")
+    if meanwhile == "queued once more":
+        model.time_passes()
+    model.counts_equal_rows_and_states_move_as_allowed()
+    stored = {"cancelled": "skipped", "in hand": "queued", "queued once more": "queued"}
+    assert model.last[BATCH] == stored.get(meanwhile, meanwhile)
+    model.reply(0, 250, heard=True)
+    model.end_turn(0, "")
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[BATCH] == State.sent
+    model.teardown()
+    with reading() as session:
+        told = select(Delivery.attempts, Delivery.reply, Delivery.was_uncertain)
+        delivery = session.execute(told.where(Delivery.seq == BATCH)).one()
+        attempts = session.execute(select(Attempt.number, Attempt.state).where(Attempt.seq == BATCH)).all()
+    assert delivery == (1 + len(again), "250 said the server", True)
+    assert attempts == [*enumerate(["uncertain", *again], start=1)]
+
+
 def test_what_was_never_sent_is_not_said_to_be_doubted_before(one_mailing: type[Ledger]) -> None:
     """A host that comes back knows that it had not begun; that it was called uncertain meanwhile is no doubt."""
     model = one_mailing()
@@ -742,6 +808,49 @@ def test_a_database_that_went_back_is_reconciled_first(one_mailing: type[Ledger]
     assert set(model.workers) == {0}
     assert model.behind
     model.reply(0, 250, heard=True)
+    model.teardown()
+
+
+def test_what_was_heard_late_is_brought_back_too(one_mailing: type[Ledger]) -> None:
+    """Of a claim that the copy knows, as one in doubt; another was made since."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.oversleep(0)
+    model.expire("south")
+    model.copy_the_database()
+    model.reply(0, 250, heard=True)
+    model.end_turn(0, "")
+    model.take_a_turn(0, "north", [250])
+    model.put_the_copy_back()
+    model.reconcile("north", give_up=False)
+    assert not model.behind
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.sent
+    model.teardown()
+
+
+def test_an_acceptance_of_a_forgotten_claim_is_the_last_word(one_mailing: type[Ledger]) -> None:
+    """Although a later claim, which was forgotten as well, is known first and was refused."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.copy_the_database()
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.oversleep(0)
+    model.expire("south")
+    model.time_passes()
+    model.take_a_turn(model.open_batches().index(model.batch_of(1)), "south", [550])
+    model.put_the_copy_back()
+    model.reply(0, 250, heard=True)
+    model.reconcile("south", give_up=False)
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.failed
+    model.end_turn(0, "")
+    model.reconcile("north", give_up=False)
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.sent
     model.teardown()
 
 

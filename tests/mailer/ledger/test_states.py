@@ -9,11 +9,11 @@ from mailer.ledger.states import TRANSITIONS, ForbiddenTransitionError, State, c
 ALLOWED = {
     "queued": "claimed skipped",
     "claimed": "sent deferred failed uncertain queued skipped",
-    "deferred": "queued failed skipped",
+    "deferred": "queued failed skipped sent",
     "uncertain": "sent deferred failed queued",
-    "failed": "queued",
+    "failed": "queued sent",
     "sent": "bounced complained",
-    "skipped": "",
+    "skipped": "sent",
     "bounced": "",
     "complained": "",
 }

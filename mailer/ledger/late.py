@@ -1,0 +1,164 @@
+"""Evidence that comes after its claim was ended or forgotten: it resolves what is in doubt."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from config.database import database_time
+from mailer.ledger.doubts import IN_DOUBT, NOT_SENT, take_up
+from mailer.ledger.models import Attempt, Batch, Delivery
+from mailer.ledger.outcomes import Outcome, outcomes_of, write
+from mailer.ledger.recorder import Evidence, Step
+from mailer.ledger.states import State, counted_as, move
+from mailer.models import Mailing, MailingState
+
+
+def resolve_late(session: Session, evidence: Evidence) -> int:
+    """Let evidence that comes after its claim was ended resolve what that left in doubt; how many it did.
+
+    A finished mailing goes on if some of it is to be sent after all.
+    """
+    return _resolve_uncertain(session, evidence) + _resolve_what_went_on(session, evidence)
+
+
+def _resolve_uncertain(session: Session, evidence: Evidence) -> int:
+    """What is uncertain still: whatever its recorder tells is what became of it."""
+    theirs = (
+        Delivery.mailing_id == evidence.mailing_id,
+        Delivery.seq.in_([entry.seq for entry in evidence.entries]),
+        Delivery.claim == evidence.claim,
+        IN_DOUBT,
+    )
+    # Trustworthy or not: silence resolves nothing here, and a reply is a reply.
+    known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
+    # That nothing was sent proves something only of a claim that was made.
+    made = evidence.made and evidence.trustworthy
+    untouched = {entry.seq for entry in evidence.entries if made and entry.step is Step.not_begun}
+    resolved = 0
+    for mailing, batch in _batches_with(session, evidence.mailing_id, theirs):
+        rows = session.execute(
+            select(Delivery.seq, Delivery.attempts, Delivery.deferred_since).where(
+                *theirs, Delivery.batch == batch.number
+            )
+        )
+        # An attempt was counted when it became uncertain, and is the same one still: it is taken back first.
+        old = {row.seq: (row.attempts - 1, row.deferred_since) for row in rows}
+        outcomes = [known[seq] for seq in old if seq in known]
+        session.execute(
+            update(Delivery)
+            .where(Delivery.mailing_id == evidence.mailing_id, Delivery.seq.in_([one.seq for one in outcomes]))
+            .values(attempts=Delivery.attempts - 1)
+        )
+        write(session, batch, State.uncertain, evidence.claim, outcomes, old, evidence.relay_id, recorder_read=True)
+        never_sent = [seq for seq in old if seq in untouched]
+        if never_sent:
+            _queue_again(session, mailing, batch, never_sent)
+        resolved += len(outcomes) + len(never_sent)
+    return resolved
+
+
+def _resolve_what_went_on(session: Session, evidence: Evidence) -> int:
+    """What was in doubt and was queued again: that it was accepted the first time is the last word on it."""
+    accepted = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is State.sent}
+    attempts = session.execute(
+        select(Attempt.seq, Attempt.number).where(
+            Attempt.mailing_id == evidence.mailing_id,
+            Attempt.seq.in_(accepted),
+            Attempt.claim == evidence.claim,
+        )
+    )
+    numbers = {row.seq: row.number for row in attempts}
+    theirs = (
+        Delivery.mailing_id == evidence.mailing_id,
+        Delivery.seq.in_(numbers),
+        Delivery.state.not_in([State.sent, State.bounced, State.complained]),
+    )
+    resolved = 0
+    for _, batch in _batches_with(session, evidence.mailing_id, theirs):
+        rows = session.execute(
+            select(Delivery.seq, Delivery.state, Delivery.reason).where(*theirs, Delivery.batch == batch.number)
+        )
+        counted: defaultdict[str, list[Outcome]] = defaultdict(list)
+        for row in rows:
+            state = State.claimed if row.state == State.queued else counted_as(row.state, row.reason)
+            # That attempt was counted when it was in doubt.
+            counted[state].append(accepted[row.seq]._replace(was_attempted=False))
+        for state, outcomes in counted.items():
+            old = {outcome.seq: (numbers[outcome.seq], None) for outcome in outcomes}
+            write(session, batch, state, evidence.claim, outcomes, old, evidence.relay_id, recorder_read=True)
+            resolved += len(outcomes)
+        if batch.state == "open" and not batch.counts.get(State.queued):
+            batch.state = "done"
+    return resolved
+
+
+def _queue_again(session: Session, mailing: Mailing, batch: Batch, seqs: Sequence[int]) -> None:
+    """What is uncertain and is known now not to have been sent: it may be queued again at once, and was no attempt."""
+    changed: dict[str, Any] = {"attempts": Delivery.attempts - 1, "reason": NOT_SENT}
+    if mailing.state == MailingState.cancelled:  # nothing of it is regrouped: it is skipped with what else is queued
+        counts = dict(batch.counts)
+        move(counts, State.uncertain, State.queued, len(seqs))
+        batch.counts = counts
+        batch.state = "open" if batch.state == "done" else batch.state
+        changed |= {"state": State.queued, "retry_at": None}
+    else:
+        changed["retry_at"] = batch.due_at = database_time(session)
+    session.execute(update(Delivery).where(Delivery.mailing_id == mailing.id, Delivery.seq.in_(seqs)).values(changed))
+
+
+def write_known(
+    session: Session, mailing_id: int, outcomes: Sequence[Outcome], *, claim: int, relay_id: int | None
+) -> int:
+    """Write outcomes of a claim that the database forgot, where it knows of none as late; how many.
+
+    What failed or was uncertain may have been tried again since, so what is known of a later claim takes its place;
+    that it was accepted takes any's.
+    """
+    known = {outcome.seq: outcome for outcome in outcomes}
+    accepted = [outcome.seq for outcome in outcomes if outcome.state is State.sent]
+    undecided = Delivery.state.in_([State.deferred, State.failed, State.uncertain])
+    theirs = (
+        Delivery.mailing_id == mailing_id,
+        Delivery.seq.in_(known),
+        (Delivery.state == State.queued) | (undecided & ((Delivery.claim < claim) | Delivery.seq.in_(accepted))),
+    )
+    written = 0
+    for _, batch in _batches_with(session, mailing_id, theirs):
+        rows = session.execute(
+            select(Delivery.seq, Delivery.state, Delivery.attempts, Delivery.deferred_since).where(
+                *theirs, Delivery.batch == batch.number
+            )
+        ).all()
+        counts = dict(batch.counts)
+        again = {row.seq: row.state for row in rows if row.state != State.queued}
+        for state, times in Counter(again.values()).items():
+            move(counts, state, State.queued, times)
+        batch.counts = counts
+        take_up(session, Delivery.mailing_id == mailing_id, Delivery.seq.in_(again))
+        old = {row.seq: (row.attempts, row.deferred_since) for row in rows}
+        write(session, batch, State.claimed, claim, [known[seq] for seq in old], old, relay_id, recorder_read=True)
+        written += len(old)
+    return written
+
+
+def _batches_with(
+    session: Session, mailing_id: int, theirs: Sequence[ColumnElement[bool]]
+) -> Iterator[tuple[Mailing, Batch]]:
+    """The batches of some deliveries with their mailing, locked, one by one to be changed. Go through all of them.
+
+    The mailing goes on if it was finished and a batch, as it comes back, has something to be sent again.
+    """
+    numbers = select(Delivery.batch).where(*theirs).distinct().order_by(Delivery.batch)
+    if session.scalar(numbers.limit(1)) is None:
+        return  # and nobody's lock is waited for in vain
+    mailing = session.get_one(Mailing, mailing_id, with_for_update=True)
+    for number in session.scalars(numbers).all():
+        batch = session.scalars(
+            select(Batch).where(Batch.mailing_id == mailing_id, Batch.number == number).with_for_update()
+        ).one()
+        yield mailing, batch
+        if batch.due_at is not None and mailing.state == MailingState.finished:
+            mailing.state, mailing.finished_at = MailingState.sending, None
