@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from config.database import database_time
 from config.errors import Refused, Unknown
-from mailer.ledger.claims import members
+from mailer.ledger.batches import members
 from mailer.ledger.deferrals import queue_again
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import State

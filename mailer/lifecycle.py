@@ -4,7 +4,7 @@ from sqlalchemy import BindParameter, Exists, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from config.database import database_time, reading, transaction
-from mailer.ledger.claims import members
+from mailer.ledger.batches import members
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import Skip, State, counted_as, move
 from mailer.models import Mailing, MailingState

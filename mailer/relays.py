@@ -32,6 +32,16 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class AllDown:
+    """No relay takes mail now."""
+
+    until: datetime
+    """When one is tried again."""
+    error: str
+    """What that one said last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """The relay that takes the smallest messages."""
 
@@ -40,11 +50,8 @@ class Limit:
     """Octets."""
 
 
-def pick(session: Session, turn: int) -> Route | Relay:
-    """A relay that is not down, taking turns among those that may get mail just now.
-
-    Where all are down, the one that is tried again first.
-    """
+def pick(session: Session, turn: int) -> Route | AllDown:
+    """A relay that is not down, taking turns among those that may get mail just now."""
     rows = {relay.name: relay for relay in session.scalars(select(Relay))}
     configured: list[tuple[Relay, RelayUrl]] = []
     for url in settings().relays:
@@ -61,7 +68,8 @@ def pick(session: Session, turn: int) -> Route | Relay:
     if up:
         free = [route for route in up if not rates.spent(route.url)] or up
         return free[turn % len(free)]
-    return min((relay for relay, _ in configured), key=attrgetter("down_until"))
+    down = [AllDown(relay.down_until, relay.last_error) for relay, _ in configured if relay.down_until]
+    return min(down, key=attrgetter("until"))
 
 
 def _is_down(relay: Relay, now: datetime) -> bool:

@@ -20,10 +20,10 @@ from mailer.ledger import claims, recovery
 from mailer.ledger.claims import Claim, Due
 from mailer.ledger.outcomes import Outcome, outcomes_of, record
 from mailer.ledger.states import State
-from mailer.models import Mailing, Relay
+from mailer.models import Mailing
 from mailer.plan.message import MessagePlan, RenderError
 from mailer.plans import plan_of
-from mailer.relays import Route
+from mailer.relays import AllDown, Route
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.fleet import Fleet
 from mailer.stamps import Stamps
@@ -130,18 +130,17 @@ def _relay_is_down(claim: Claim, route: Route, error: str, decided: set[int]) ->
     log.warning("relay %d cannot be used: %s", route.id, error)
     with transaction() as session:
         relays.mark_down(session, route.id, error)
-        first = relays.pick(session, claim.batch)
-        if isinstance(first, Route):
+        other = relays.pick(session, claim.batch)
+        if isinstance(other, Route):
             return []  # given back, for the other relay
-    return [outcome for outcome in _without_a_relay(claim, first) if outcome.seq not in decided]
+    return [outcome for outcome in _without_a_relay(claim, other) if outcome.seq not in decided]
 
 
-def _without_a_relay(claim: Claim, relay: Relay) -> list[Outcome]:
-    """Defer all until `relay`, which is down like the others, may be tried again."""
-    reason = f"no relay takes mail now: {relay.last_error}"
+def _without_a_relay(claim: Claim, down: AllDown) -> list[Outcome]:
+    """Defer all until a relay is tried again."""
+    reason = f"no relay takes mail now: {down.error}"
     return [
-        Outcome(due.seq, State.deferred, reason=reason, was_attempted=False, retry_at=relay.down_until)
-        for due in claim.due
+        Outcome(due.seq, State.deferred, reason=reason, was_attempted=False, retry_at=down.until) for due in claim.due
     ]
 
 

@@ -1,16 +1,12 @@
 """Claiming a batch: one short commit that says who may send it, and who in it may still be written to."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
     Row,
-    Select,
     Text,
     and_,
     bindparam,
@@ -25,6 +21,7 @@ from sqlalchemy.orm import Session, aliased
 from config.database import database_time, in_seconds, transaction
 from config.settings import settings
 from mailer.ledger import recorder, witness
+from mailer.ledger.batches import RUN, held_by, read_run
 from mailer.ledger.lease import Lease, boot_time
 from mailer.ledger.merged import hand_over, reached_elsewhere
 from mailer.ledger.models import Batch, ClaimCounter, Delivery
@@ -61,16 +58,6 @@ _OPEN_BATCH = (
     )
     .with_for_update(of=Batch, skip_locked=True)
 )
-
-
-def _run(
-    mailing_id: int | BindParameter[int], first_seq: int | BindParameter[int], last_seq: int | BindParameter[int]
-) -> ColumnElement[bool]:
-    return and_(Delivery.mailing_id == mailing_id, Delivery.seq.between(first_seq, last_seq))
-
-
-RUN = _run(bindparam("mailing_id"), bindparam("first_seq"), bindparam("last_seq"))
-"""True of the run of the batch that `read_run` is given. Some of it may be in later batches by now."""
 _other = aliased(Subscriber)
 # Not a join, so that the list is looked at only for who is suppressed somewhere.
 _purpose = select(List.purpose).where(List.id == Delivery.list_id).correlate(Delivery).scalar_subquery()
@@ -178,44 +165,6 @@ def renew(claim: Claim) -> None:
         claim.lease.renewed(asked_at)
     else:
         claim.lease.lost()
-
-
-def held_by(
-    mailing_id: int | BindParameter[Any], batch: int | BindParameter[Any], claim: int | BindParameter[Any]
-) -> tuple[ColumnElement[bool], ...]:
-    """The fence: true of the batch only while this very claim holds it."""
-    return (
-        Batch.mailing_id == mailing_id,
-        Batch.number == batch,
-        Batch.claim == claim,
-        Batch.state == "claimed",
-    )
-
-
-def members(batch: Batch) -> ColumnElement[bool]:
-    """True of the deliveries of a batch: by the primary key's range, so that no index on the batch is needed.
-
-    Some of its run may be in later batches by now.
-    """
-    theirs = run_of(batch) & (Delivery.batch == batch.number)
-    return theirs & Delivery.seq.in_(batch.seqs) if batch.seqs else theirs
-
-
-def run_of(batch: Batch) -> ColumnElement[bool]:
-    """True of the run of the key from a batch's first delivery to its last.
-
-    To be asked also where the numbers are known: before its first statistics PostgreSQL would read the whole mailing.
-    """
-    return _run(batch.mailing_id, batch.first_seq, batch.last_seq)
-
-
-def read_run(session: Session, statement: Select[*tuple[Any, ...]], batch: Batch) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The rows of a statement of columns that has RUN among its conditions, and may name the batch's `number`."""
-    if batch.seqs:
-        statement = statement.where(Delivery.seq.in_(batch.seqs))
-    # Not by the session, which would make each row once more.
-    of_batch = {name: getattr(batch, name) for name in ("mailing_id", "number", "first_seq", "last_seq")}
-    return session.connection().execute(statement, of_batch).all()
 
 
 def _due(session: Session, batch: Batch, now: datetime) -> list[Due]:

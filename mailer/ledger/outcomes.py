@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from config.bulk import update_texts
 from config.database import UtcTime, database_time, in_seconds
 from config.settings import settings
-from mailer.ledger.claims import RUN, held_by, read_run, run_of
+from mailer.ledger.batches import RUN, held_by, read_run, run_of
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.recorder import Entry, Evidence, Step
 from mailer.ledger.states import State, move

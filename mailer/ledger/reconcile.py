@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from config.database import transaction
 from config.settings import settings
 from mailer.ledger import recorder, witness
-from mailer.ledger.claims import members
+from mailer.ledger.batches import members
 from mailer.ledger.late import resolve_late, write_known
 from mailer.ledger.models import Batch, ClaimCounter, Delivery, Fact
 from mailer.ledger.outcomes import Outcome, outcomes_of, record

@@ -13,7 +13,7 @@ from config import trouble
 from config.database import database_time, reading, transaction
 from config.settings import settings
 from mailer.ledger import recorder
-from mailer.ledger.claims import held_by, members
+from mailer.ledger.batches import held_by, members
 from mailer.ledger.late import resolve_late
 from mailer.ledger.lease import GRACE
 from mailer.ledger.models import Batch, Delivery
