@@ -9,17 +9,15 @@ from time import monotonic
 from config.log import scrub
 from mailer.smtp.connection import Connection
 from mailer.smtp.envelope import Envelope, Unsendable
-from mailer.smtp.errors import RelayError, RelayUnavailable
+from mailer.smtp.errors import RelayUnavailable
 from mailer.smtp.lane import READ, Journal, Lane, MayNotEnd, Timeouts
 from mailer.smtp.opener import Opener
+from mailer.smtp.patience import Patience
 from mailer.smtp.terms import FINISH, ON, STOP, Go, RunResult
 from mailer.smtp.transaction import WAITING, Closed, Conversation, Dismissed, Message
 
 ATTEMPTS = 3
 """Connections a message may be announced on before it is given up."""
-STRIKES = 3
-"""So many more connections than there are at once may come to nothing in a row. If each met a poisonous message, the
-next ones meet others: a few such messages do not pass for a dead relay."""
 STOPPED = "sending was stopped"
 OPENER_TICK = 0.02
 """Seconds between looks at what is being opened: a selector cannot wait for the opener's threads."""
@@ -66,10 +64,8 @@ class Run:
         self._exhausted = False
         self._go = ON
         self._failure: Exception | None = None
-        self._trouble: RelayError | None = None
-        self._strikes = 0  # openings failed and connections lost in a row, without a verdict between
+        self._patience = Patience(crew.connections)
         self._dismissed = False  # what is handed back was, by the relay's own word
-        self._open_failed = False
 
     def go(self) -> RunResult:
         """Send everything. Raises what the iterator raised, once outstanding replies are read."""
@@ -92,9 +88,9 @@ class Run:
                     self._serve(key.data, events)
         if self._failure:
             raise self._failure
-        if self._dismissed and self._strikes and not crew.lanes and self._go is not STOP:
+        if self._dismissed and self._patience.strikes and not crew.lanes and self._go is not STOP:
             # It handed messages back by its own word, and no connection is left. With one, they are sent again at once.
-            self.result.relay_error = self._trouble
+            self.result.relay_error = self._patience.trouble
         return self.result
 
     def _look(self) -> None:
@@ -144,20 +140,19 @@ class Run:
                     crew.selector.register(lane.link, READ, lane)
                     self._advance(lane)
                 else:
-                    self._trouble, self._open_failed = result, True
-                    self._strikes += 1
+                    self._patience.opening_failed(result)
                     for message in (*self._waiting, *self._again):
                         message.lost = ""  # by a relay that was going away
         if self._waiting or self._again:
             for lane in list(crew.lanes):
                 self._advance(lane)
-        if not crew.lanes and not opener.pending and not self._strikes:
-            self._open_failed = False  # it worked in between: worth another try
-        may_open = not self._open_failed and self._strikes < crew.connections + STRIKES
+        if not crew.lanes and not opener.pending:
+            self._patience.begin_anew()
+        may_open = not self._patience.is_over
         while may_open and len(crew.lanes) + opener.pending < crew.connections and self._has(opener.pending + 1):
             opener.start()
         if not (crew.lanes or opener.pending) and self._go is ON and self._has(1):
-            self.result.relay_error = self._trouble
+            self.result.relay_error = self._patience.trouble
             self._go = STOP
             for message in self._left():
                 self._give_up(message)
@@ -259,7 +254,7 @@ class Run:
             self.journal.replied(message.key, code, text)
             if code != 421:
                 lane.fruitful = True
-                self._strikes = 0
+                self._patience.verdict()
         verdicts.clear()
 
     def _drop(self, lane: Lane, end: Closed) -> None:
@@ -273,8 +268,9 @@ class Run:
         self.crew.dismiss(lane)
         if was_busy and self._go is not STOP:
             # The second connection that a message loses says more of the message than of the relay.
-            self._strikes += not (lane.fruitful or any(message.attempts > 1 for message in carried))
-            self._trouble = RelayUnavailable(f"relay {self.crew.name}: {scrub(str(end))}")
+            fruitless = not (lane.fruitful or any(message.attempts > 1 for message in carried))
+            error = RelayUnavailable(f"relay {self.crew.name}: {scrub(str(end))}")
+            self._patience.connection_lost(error, fruitless=fruitless)
         for message in carried:
             if message.ended:
                 self.result.unknown.append(message.key)
@@ -283,7 +279,7 @@ class Run:
             elif self._go is STOP:
                 self.result.not_begun.append(message.key)
             else:
-                message.lost = "" if isinstance(end, Dismissed) else str(self._trouble)
+                message.lost = "" if isinstance(end, Dismissed) else str(self._patience.trouble)
                 if self._go is FINISH or message.attempts >= ATTEMPTS:
                     self._give_up(message)
                 else:

@@ -9,7 +9,8 @@ from config.settings import RelayUrl
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.errors import RelayUnavailable
 from mailer.smtp.fleet import Fleet
-from mailer.smtp.run import ATTEMPTS, ROW, STRIKES
+from mailer.smtp.patience import STRIKES
+from mailer.smtp.run import ATTEMPTS, ROW
 from mailer.smtp.terms import Go
 from tests.mailer.smtp.conftest import Certificate
 from tests.mailer.smtp.notes import SHORT, Notes, deliver, messages, relay_of

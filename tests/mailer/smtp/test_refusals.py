@@ -6,7 +6,8 @@ import pytest
 
 from mailer.smtp.envelope import Envelope
 from mailer.smtp.errors import RelayUnavailable
-from mailer.smtp.run import ROW, STRIKES
+from mailer.smtp.patience import STRIKES
+from mailer.smtp.run import ROW
 from tests.mailer.smtp.notes import Notes, deliver, fleet_for, message, messages
 from tests.receiver import Received, Receiver, Say, Script, Session
 
