@@ -4,10 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from config.database import database_time
+from mailer.ledger.batches import members
 from mailer.ledger.doubts import IN_DOUBT, NOT_SENT, take_up
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.outcomes import Outcome, outcomes_of, write
@@ -105,7 +106,7 @@ def _queue_again(session: Session, mailing: Mailing, batch: Batch, seqs: Sequenc
         batch.state = "open" if batch.state == "done" else batch.state
         changed |= {"state": State.queued, "retry_at": None}
     else:
-        changed["retry_at"] = batch.due_at = database_time(session)
+        changed["retry_at"] = database_time(session)
     session.execute(update(Delivery).where(Delivery.mailing_id == mailing.id, Delivery.seq.in_(seqs)).values(changed))
 
 
@@ -160,5 +161,7 @@ def _batches_with(
             select(Batch).where(Batch.mailing_id == mailing_id, Batch.number == number).with_for_update()
         ).one()
         yield mailing, batch
+        # Of what waited to be sent again some is decided now, and the mailing need not wait for it.
+        batch.due_at = session.scalar(select(func.min(Delivery.retry_at)).where(members(batch)))
         if batch.due_at is not None and mailing.state == MailingState.finished:
             mailing.state, mailing.finished_at = MailingState.sending, None

@@ -509,14 +509,20 @@ class Ledger(RuleBasedStateMachine):
     def counts_equal_rows_and_states_move_as_allowed(self) -> None:
         with reading() as session:
             rows = session.execute(
-                select(Delivery.seq, Delivery.batch, Delivery.state, Delivery.reason).order_by(Delivery.seq)
+                select(Delivery.seq, Delivery.batch, Delivery.state, Delivery.reason, Delivery.retry_at).order_by(
+                    Delivery.seq
+                )
             ).all()
-            batches = session.execute(select(Batch.number, Batch.counts, Batch.state, Batch.claim)).all()
+            batches = session.execute(select(Batch.number, Batch.counts, Batch.state, Batch.claim, Batch.due_at)).all()
         by_batch: dict[int, Counter[str]] = defaultdict(Counter)
         for row in rows:
             by_batch[row.batch][row.state if row.state != State.skipped else f"skipped:{row.reason}"] += 1
         assert {b.number: dict(b.counts) for b in batches if b.counts} == {n: dict(c) for n, c in by_batch.items()}
         assert all(b.counts.get(State.queued) for b in batches if b.state == "open")
+        if self.state() != "cancelled":
+            for b in batches:
+                retries = [row.retry_at for row in rows if row.batch == b.number and row.retry_at is not None]
+                assert b.state != "done" or b.due_at == min(retries, default=None)
         for one in self.workers.values():
             if one.claim.lease.may_begin() and not one.stale:
                 assert (one.claim.batch, "claimed", one.claim.number) in {(b.number, b.state, b.claim) for b in batches}
