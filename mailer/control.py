@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from config.database import database_time
 from config.errors import Refused, Unknown
-from mailer.ledger.batches import members
+from mailer.ledger.batches import members, next_retry
 from mailer.ledger.deferrals import queue_again
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import State
@@ -123,6 +123,9 @@ def retry(session: Session, mailing: Mailing, state: State) -> int:
             found[batch.number] = [(seq, state) for seq in seqs]
     if found:
         queue_again(session, mailing.id, found, anew=True)
+        for number in found:
+            batch = session.get_one(Batch, (mailing.id, number))
+            batch.due_at = next_retry(session, batch)
         if mailing.state == MailingState.finished:
             mailing.state, mailing.finished_at = MailingState.sending, None
     return sum(len(deliveries) for deliveries in found.values())

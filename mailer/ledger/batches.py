@@ -1,9 +1,10 @@
 """Which deliveries are a batch's, and who holds it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Row, Select, and_, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Row, Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from mailer.ledger.models import Batch, Delivery
@@ -28,6 +29,11 @@ def members(batch: Batch) -> ColumnElement[bool]:
     """
     theirs = run_of(batch) & (Delivery.batch == batch.number)
     return theirs & Delivery.seq.in_(batch.seqs) if batch.seqs else theirs
+
+
+def next_retry(session: Session, batch: Batch) -> datetime | None:
+    """When the first of a batch's deliveries is to be queued again: its `due_at`, where some of them were decided."""
+    return session.scalar(select(func.min(Delivery.retry_at)).where(members(batch)))
 
 
 def run_of(batch: Batch) -> ColumnElement[bool]:

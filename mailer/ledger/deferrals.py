@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from config import trouble
 from config.database import database_time, reading, transaction
 from config.settings import settings
+from mailer.ledger.attempts import take_up
 from mailer.ledger.batches import members
-from mailer.ledger.doubts import take_up
 from mailer.ledger.models import Batch, Delivery
 from mailer.ledger.states import State, check, move, take_out
 from mailer.models import Mailing, MailingState

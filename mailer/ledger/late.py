@@ -4,28 +4,40 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
 from config.database import database_time
-from mailer.ledger.batches import members
-from mailer.ledger.doubts import IN_DOUBT, NOT_SENT, take_up
+from mailer.ledger.attempts import IN_DOUBT, NOT_SENT, take_up
+from mailer.ledger.batches import next_retry
 from mailer.ledger.models import Attempt, Batch, Delivery
-from mailer.ledger.outcomes import Outcome, outcomes_of, write
+from mailer.ledger.outcomes import Outcome, only_count, outcomes_of, write
 from mailer.ledger.recorder import Evidence, Step
 from mailer.ledger.states import State, counted_as, move
 from mailer.models import Mailing, MailingState
 
+REACHED = (State.sent, State.bounced, State.complained)
+"""The states of what was accepted."""
+_UNDECIDED = (State.deferred, State.failed, State.uncertain)
+"""Those of what may have been tried again since."""
 
-def resolve_late(session: Session, evidence: Evidence) -> int:
+
+def resolve_late(session: Session, evidence: Evidence, *, only_accepted: bool = False) -> int:
     """Let evidence that comes after its claim was ended resolve what that left in doubt; how many it did.
 
-    A finished mailing goes on if some of it is to be sent after all.
+    A finished mailing goes on if some of it is to be sent after all. `only_accepted`: others may have sent the same
+    since of whom nothing is known, so that it was accepted is all that is sure.
     """
-    return _resolve_uncertain(session, evidence) + _resolve_what_went_on(session, evidence)
+    outcomes = outcomes_of(evidence)
+    resolved = _resolve_uncertain(session, evidence, outcomes, only_accepted=only_accepted)
+    resolved += _resolve_what_went_on(session, evidence, outcomes)
+    _count_what_was_decided(session, evidence, outcomes)
+    return resolved
 
 
-def _resolve_uncertain(session: Session, evidence: Evidence) -> int:
+def _resolve_uncertain(
+    session: Session, evidence: Evidence, outcomes: Sequence[Outcome], *, only_accepted: bool
+) -> int:
     """What is uncertain still: whatever its recorder tells is what became of it."""
     theirs = (
         Delivery.mailing_id == evidence.mailing_id,
@@ -34,10 +46,11 @@ def _resolve_uncertain(session: Session, evidence: Evidence) -> int:
         IN_DOUBT,
     )
     # Trustworthy or not: silence resolves nothing here, and a reply is a reply.
-    known = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is not State.uncertain}
+    sure = {State.sent} if only_accepted else {State.sent, State.deferred, State.failed}
+    known = {outcome.seq: outcome for outcome in outcomes if outcome.state in sure}
     # That nothing was sent proves something only of a claim that was made.
-    made = evidence.made and evidence.trustworthy
-    untouched = {entry.seq for entry in evidence.entries if made and entry.step is Step.not_begun}
+    proves = evidence.made and evidence.trustworthy and not only_accepted
+    untouched = {entry.seq for entry in evidence.entries if proves and entry.step is Step.not_begun}
     resolved = 0
     for mailing, batch in _batches_with(session, evidence.mailing_id, theirs):
         rows = session.execute(
@@ -47,35 +60,33 @@ def _resolve_uncertain(session: Session, evidence: Evidence) -> int:
         )
         # An attempt was counted when it became uncertain, and is the same one still: it is taken back first.
         old = {row.seq: (row.attempts - 1, row.deferred_since) for row in rows}
-        outcomes = [known[seq] for seq in old if seq in known]
+        now_known = [known[seq] for seq in old if seq in known]
         session.execute(
             update(Delivery)
-            .where(Delivery.mailing_id == evidence.mailing_id, Delivery.seq.in_([one.seq for one in outcomes]))
+            .where(Delivery.mailing_id == evidence.mailing_id, Delivery.seq.in_([one.seq for one in now_known]))
             .values(attempts=Delivery.attempts - 1)
         )
-        write(session, batch, State.uncertain, evidence.claim, outcomes, old, evidence.relay_id, recorder_read=True)
+        write(session, batch, State.uncertain, evidence.claim, now_known, old, evidence.relay_id, recorder_read=True)
         never_sent = [seq for seq in old if seq in untouched]
         if never_sent:
             _queue_again(session, mailing, batch, never_sent)
-        resolved += len(outcomes) + len(never_sent)
+        resolved += len(now_known) + len(never_sent)
     return resolved
 
 
-def _resolve_what_went_on(session: Session, evidence: Evidence) -> int:
-    """What was in doubt and was queued again: that it was accepted the first time is the last word on it."""
-    accepted = {outcome.seq: outcome for outcome in outcomes_of(evidence) if outcome.state is State.sent}
+def _resolve_what_went_on(session: Session, evidence: Evidence, outcomes: Sequence[Outcome]) -> int:
+    """What was in doubt and was queued again: that the attempt in doubt was accepted is the last word on it."""
+    accepted = {outcome.seq: outcome for outcome in outcomes if outcome.state is State.sent}
     attempts = session.execute(
         select(Attempt.seq, Attempt.number).where(
-            Attempt.mailing_id == evidence.mailing_id,
-            Attempt.seq.in_(accepted),
-            Attempt.claim == evidence.claim,
+            Attempt.mailing_id == evidence.mailing_id, Attempt.seq.in_(accepted), Attempt.claim == evidence.claim
         )
     )
     numbers = {row.seq: row.number for row in attempts}
     theirs = (
         Delivery.mailing_id == evidence.mailing_id,
         Delivery.seq.in_(numbers),
-        Delivery.state.not_in([State.sent, State.bounced, State.complained]),
+        Delivery.state.not_in(REACHED),
     )
     resolved = 0
     for _, batch in _batches_with(session, evidence.mailing_id, theirs):
@@ -87,13 +98,32 @@ def _resolve_what_went_on(session: Session, evidence: Evidence) -> int:
             state = State.claimed if row.state == State.queued else counted_as(row.state, row.reason)
             # That attempt was counted when it was in doubt.
             counted[state].append(accepted[row.seq]._replace(was_attempted=False))
-        for state, outcomes in counted.items():
-            old = {outcome.seq: (numbers[outcome.seq], None) for outcome in outcomes}
-            write(session, batch, state, evidence.claim, outcomes, old, evidence.relay_id, recorder_read=True)
-            resolved += len(outcomes)
+        for state, group in counted.items():
+            old = {outcome.seq: (numbers[outcome.seq], None) for outcome in group}
+            write(session, batch, state, evidence.claim, group, old, evidence.relay_id, recorder_read=True)
+            resolved += len(group)
         if batch.state == "open" and not batch.counts.get(State.queued):
             batch.state = "done"
     return resolved
+
+
+def _count_what_was_decided(session: Session, evidence: Evidence, outcomes: Sequence[Outcome]) -> None:
+    """What an earlier claim's acceptance decided while this one sent it again, and another ended this one."""
+    begun = {outcome.seq: outcome for outcome in outcomes}
+    is_counted = exists().where(
+        Attempt.mailing_id == Delivery.mailing_id, Attempt.seq == Delivery.seq, Attempt.claim == evidence.claim
+    )
+    theirs = (
+        Delivery.mailing_id == evidence.mailing_id,
+        Delivery.seq.in_(begun),
+        Delivery.state.in_(REACHED),
+        Delivery.claim < evidence.claim,
+        ~is_counted,
+    )
+    for _, batch in _batches_with(session, evidence.mailing_id, theirs):
+        rows = session.execute(select(Delivery.seq, Delivery.attempts).where(*theirs, Delivery.batch == batch.number))
+        attempts = {row.seq: row.attempts for row in rows}
+        only_count(session, batch, evidence.claim, [begun[seq] for seq in attempts], attempts, evidence.relay_id)
 
 
 def _queue_again(session: Session, mailing: Mailing, batch: Batch, seqs: Sequence[int]) -> None:
@@ -116,31 +146,33 @@ def write_known(
     """Write outcomes of a claim that the database forgot, where it knows of none as late; how many.
 
     What failed or was uncertain may have been tried again since, so what is known of a later claim takes its place;
-    that it was accepted takes any's.
+    that it was accepted takes any's. What takes no place was an attempt all the same.
     """
     known = {outcome.seq: outcome for outcome in outcomes}
-    accepted = [outcome.seq for outcome in outcomes if outcome.state is State.sent]
-    undecided = Delivery.state.in_([State.deferred, State.failed, State.uncertain])
-    theirs = (
-        Delivery.mailing_id == mailing_id,
-        Delivery.seq.in_(known),
-        (Delivery.state == State.queued) | (undecided & ((Delivery.claim < claim) | Delivery.seq.in_(accepted))),
-    )
+    theirs = Delivery.mailing_id == mailing_id, Delivery.seq.in_(known), Delivery.state != State.skipped
     written = 0
     for _, batch in _batches_with(session, mailing_id, theirs):
         rows = session.execute(
-            select(Delivery.seq, Delivery.state, Delivery.attempts, Delivery.deferred_since).where(
+            select(Delivery.seq, Delivery.state, Delivery.claim, Delivery.attempts, Delivery.deferred_since).where(
                 *theirs, Delivery.batch == batch.number
             )
         ).all()
+        again = {
+            row.seq: row.state
+            for row in rows
+            if row.state in _UNDECIDED and (row.claim < claim or known[row.seq].state is State.sent)
+        }
         counts = dict(batch.counts)
-        again = {row.seq: row.state for row in rows if row.state != State.queued}
         for state, times in Counter(again.values()).items():
             move(counts, state, State.queued, times)
         batch.counts = counts
         take_up(session, Delivery.mailing_id == mailing_id, Delivery.seq.in_(again))
-        old = {row.seq: (row.attempts, row.deferred_since) for row in rows}
+        old = {
+            row.seq: (row.attempts, row.deferred_since) for row in rows if row.state == State.queued or row.seq in again
+        }
         write(session, batch, State.claimed, claim, [known[seq] for seq in old], old, relay_id, recorder_read=True)
+        decided = {row.seq: row.attempts for row in rows if row.seq not in old}
+        only_count(session, batch, claim, [known[seq] for seq in decided], decided, relay_id)
         written += len(old)
     return written
 
@@ -162,6 +194,6 @@ def _batches_with(
         ).one()
         yield mailing, batch
         # Of what waited to be sent again some is decided now, and the mailing need not wait for it.
-        batch.due_at = session.scalar(select(func.min(Delivery.retry_at)).where(members(batch)))
+        batch.due_at = next_retry(session, batch)
         if batch.due_at is not None and mailing.state == MailingState.finished:
             mailing.state, mailing.finished_at = MailingState.sending, None

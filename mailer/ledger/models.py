@@ -31,7 +31,7 @@ class Delivery(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     """Of a skipped one: why. Of a failed, deferred or uncertain one: what we know beyond the reply."""
     claim: Mapped[int | None] = mapped_column(BigInteger)
-    """The claim under which the present state was recorded."""
+    """The claim under which the present state was recorded; 0 of a doubt for the sake of claims that are lost."""
     attempts: Mapped[int] = mapped_column(default=0)
     reply: Mapped[str | None] = mapped_column(Text)
     """The server's last words, scrubbed of addresses."""
@@ -71,11 +71,7 @@ class Batch(Base):
 
 
 class Attempt(Base):
-    """An attempt after the first at a delivery. Append-only.
-
-    Of a delivery that was queued again in doubt also the first, for its recorder may tell more; and one at what was
-    decided while it was made.
-    """
+    """An attempt at a delivery that was queued again, the first one included. Append-only."""
 
     __tablename__ = "attempt"
     __table_args__ = (Index("ix_attempt_delivery", "mailing_id", "seq"),)

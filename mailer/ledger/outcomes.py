@@ -95,14 +95,14 @@ def record(
             old[row.seq] = row.attempts, row.deferred_since
         elif row.seq in known:
             decided[row.seq] = row.attempts
-    _only_count(session, batch, claim, [known.pop(seq) for seq in decided], decided, relay_id)
+    only_count(session, batch, claim, [known.pop(seq) for seq in decided], decided, relay_id)
     write(session, batch, State.claimed, claim, list(known.values()), old, relay_id, recorder_read)
     batch.state = "open" if batch.counts.get(State.queued) else "done"
     batch.owner, batch.lease_until = "", None
     return True
 
 
-def _only_count(
+def only_count(
     session: Session,
     batch: Batch,
     claim: int,
@@ -110,7 +110,10 @@ def _only_count(
     attempts: Mapping[int, int],
     relay_id: int | None,
 ) -> None:
-    """Count attempts at what was decided while they were made: an earlier one's reply was heard late."""
+    """Count attempts at what was decided without them, for another's outcome was known first.
+
+    `attempts`: how many there were of each. Who was reached twice by this, or may have been, is marked.
+    """
     made = [
         {"seq": outcome.seq, "number": attempts[outcome.seq] + 1, "state": outcome.state, "reply": outcome.reply}
         for outcome in outcomes
@@ -120,8 +123,12 @@ def _only_count(
         return
     same = {"mailing_id": batch.mailing_id, "claim": claim, "relay_id": relay_id, "at": database_time(session)}
     session.execute(insert(Attempt), [{**attempt, **same} for attempt in made])
-    theirs = run_of(batch), Delivery.seq.in_([attempt["seq"] for attempt in made])
-    session.execute(update(Delivery).where(*theirs).values(attempts=Delivery.attempts + 1))
+    twice = [attempt["seq"] for attempt in made if attempt["state"] in (State.sent, State.uncertain)]
+    session.execute(
+        update(Delivery)
+        .where(run_of(batch), Delivery.seq.in_([attempt["seq"] for attempt in made]))
+        .values(attempts=Delivery.attempts + 1, was_uncertain=Delivery.was_uncertain | Delivery.seq.in_(twice))
+    )
 
 
 def write(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from config.database import transaction
 from config.settings import settings
 from mailer.ledger import recorder, witness
+from mailer.ledger.attempts import NO_CLAIM, NOT_SENT, keep_first
 from mailer.ledger.batches import members
 from mailer.ledger.late import resolve_late, write_known
 from mailer.ledger.models import Batch, ClaimCounter, Delivery, Fact
@@ -50,7 +51,7 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
         # Nothing was claimed since the copy was made, but what was in hand then may have ended.
         with transaction() as session:
             ended = _end_claims_in_hand(session, files)
-        return Reconciled(0, 0, ended + _settle_late(files), 0)
+        return Reconciled(0, 0, ended + _settle_late(files, only_accepted=False), 0)
     with transaction() as session:
         # Who claims locks a batch, then the counter; here it is the other way, but until it is right nobody claims.
         known = session.scalar(_LAST_CLAIM.with_for_update()) or 0
@@ -74,11 +75,8 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
             session.execute(update(ClaimCounter).where(ClaimCounter.id == 1).values(value=highest))
             session.merge(Fact(name=READ, value={"claims": []}))
         _close_empty_batches(session)
-    if give_up:
-        missing = 0
-    if not missing:  # what an older claim's recorder tells is not overtaken by what a missing one may
-        resolved += _settle_late(files)
-    return Reconciled(claims, missing, resolved, uncertain)
+    resolved += _settle_late(files, only_accepted=missing > 0)
+    return Reconciled(claims, 0 if give_up else missing, resolved, uncertain)
 
 
 def _is_let_go(path: Path) -> bool:
@@ -99,7 +97,8 @@ def _end_claims_in_hand(session: Session, files: dict[int, Path]) -> int:
     """Batches that were in hand when the backup was made: what became of them their recorders know."""
     resolved = 0
     here = recorder.host_id(settings().state_dir)
-    for batch in session.scalars(select(Batch).where(Batch.state == "claimed", Batch.owner == here)).all():
+    theirs = select(Batch).where(Batch.state == "claimed", Batch.owner == here)
+    for batch in session.scalars(theirs.order_by(Batch.mailing_id, Batch.number)).all():
         evidence = recorder.read(files[batch.claim]) if batch.claim in files else None
         if evidence is not None:
             outcomes = outcomes_of(evidence)
@@ -109,8 +108,10 @@ def _end_claims_in_hand(session: Session, files: dict[int, Path]) -> int:
     return resolved
 
 
-def _settle_late(files: dict[int, Path]) -> int:
+def _settle_late(files: dict[int, Path], *, only_accepted: bool) -> int:
     """What was called uncertain when the copy was made, and was settled since by a recorder that is laid aside now.
+
+    `only_accepted`: a claim whose recorder is missing may have sent it since.
 
     In a transaction each: others send meanwhile, and may have two of these mailings' locks in the other order.
     """
@@ -119,7 +120,7 @@ def _settle_late(files: dict[int, Path]) -> int:
         evidence = recorder.read(files[claim])
         if evidence is not None:
             with transaction() as session:
-                resolved += resolve_late(session, evidence)
+                resolved += resolve_late(session, evidence, only_accepted=only_accepted)
     return resolved
 
 
@@ -138,21 +139,26 @@ def _apply(session: Session, evidence: Evidence) -> int:
 
 
 def _doubt_the_rest(session: Session, highest: int) -> int:
-    """Call uncertain whatever a lost recorder may have sent: all that is queued or deferred in an active mailing."""
+    """Call uncertain whatever a lost recorder may have sent: all that waits in an active mailing."""
     active = (MailingState.sending, MailingState.paused)
     batches = session.scalars(
-        select(Batch).join(Mailing, Mailing.id == Batch.mailing_id).where(Mailing.state.in_(active)).with_for_update()
+        select(Batch)
+        .join(Mailing, Mailing.id == Batch.mailing_id)
+        .where(Mailing.state.in_(active))
+        .order_by(Batch.mailing_id, Batch.number)
+        .with_for_update()
     ).all()
+    waits = Delivery.state.in_([State.queued, State.deferred]) | (Delivery.reason == NOT_SENT)
     number = 0
     for batch in batches:
-        seqs = session.scalars(
-            select(Delivery.seq).where(members(batch), Delivery.state.in_([State.queued, State.deferred]))
-        ).all()
+        seqs = session.scalars(select(Delivery.seq).where(members(batch), waits)).all()
         reason = "the database went back in time, and the recorder is lost"
         doubts = [Outcome(seq, State.uncertain, reason=reason) for seq in seqs]
         number += write_known(session, batch.mailing_id, doubts, claim=highest, relay_id=None)
-        # What an older claim's recorder says of these is the last word no more: a lost one may have sent them since.
-        session.execute(update(Delivery).where(members(batch), Delivery.state == State.uncertain).values(claim=highest))
+        # That they were refused or not sent no recorder proves any more: a lost claim may have sent them since.
+        doubted = members(batch), Delivery.state == State.uncertain
+        keep_first(session, *doubted)
+        session.execute(update(Delivery).where(*doubted).values(claim=NO_CLAIM))
     return number
 
 

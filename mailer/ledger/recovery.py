@@ -70,7 +70,10 @@ def settle(evidence: Evidence) -> bool:
         ended = False
         if owner == recorder.host_id(settings().state_dir):
             ended = record(session, *theirs, outcomes, relay_id=evidence.relay_id)
-        late = 0 if ended else resolve_late(session, evidence)
+    late = 0
+    if not ended:
+        with transaction() as session:  # another one: a batch that was waited for above stays locked
+            late = resolve_late(session, evidence)
     if ended or late:
         log.warning(
             "recovered claim %d of mailing %d, batch %d: %d outcomes",

@@ -59,7 +59,7 @@ def sent_by_language(session: Session, mailing_id: int) -> dict[str, int]:
 def before(*, was_uncertain: bool) -> str:
     """What a delivery was before: "uncertain" if it was and was queued again, otherwise empty.
 
-    So the person may have it twice, or have it although it failed.
+    So the person may have it twice, or have it although its state says otherwise.
     """
     return str(State.uncertain) if was_uncertain else ""
 

@@ -575,7 +575,7 @@ class Ledger(RuleBasedStateMachine):
             if state in (State.failed, State.skipped) and self.accepted[seq]:
                 assert seq in listed, f"delivery {seq} is {state} and was accepted, and was never listed as uncertain"
                 assert self.resends or seq in self.retried, f"delivery {seq} is {state} and was accepted"
-            if not self.went_back:
+            if not self.gave_up:
                 assert self.accepted[seq] <= attempts[seq], f"of delivery {seq} an attempt is not counted"
             if state == State.uncertain and self.now == "finished":
                 assert seq in self.ended, f"delivery {seq} stays uncertain, and its recorder knows better"
@@ -730,6 +730,45 @@ def test_what_was_uncertain_and_went_out_again_says_so(one_mailing: type[Ledger]
     model.teardown()
 
 
+def test_nothing_waits_for_what_a_person_has_queued_again(one_mailing: type[Ledger]) -> None:
+    """It would have been queued again in an hour."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    model.host_goes("north")
+    model.expire("south")
+    model.retry(State.uncertain)
+    model.counts_equal_rows_and_states_move_as_allowed()
+    model.work_through("south")
+    model.do_what_is_due()
+    assert model.state() == "finished"
+    model.teardown()
+
+
+def test_an_attempt_is_counted_although_its_claim_was_ended(one_mailing: type[Ledger]) -> None:
+    """It was at what an earlier attempt's acceptance had decided in its hand, so who ended it did not see it."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.oversleep(0)
+    model.expire("south")
+    model.time_passes()
+    model.claim(1, model.open_batches().index(model.batch_of(1)), "south", "")
+    model.reply(0, 250, heard=True)
+    model.end_turn(0, "")
+    for _ in range(BATCH):
+        model.send_end(1, lost=False)
+        model.reply(1, 250, heard=True)
+    model.oversleep(1)
+    model.expire("north")
+    model.end_turn(1, "")
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert [model.last[seq] for seq in range(1, BATCH + 1)] == [State.sent] * BATCH
+    assert model.accepted[1] == 2
+    model.teardown()
+
+
 @pytest.mark.parametrize(
     ("meanwhile", "again"),
     [
@@ -855,6 +894,127 @@ def test_an_acceptance_of_a_forgotten_claim_is_the_last_word(one_mailing: type[L
     assert model.last[1] == State.failed
     model.end_turn(0, "")
     model.reconcile("north", give_up=False)
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.sent
+    model.teardown()
+
+
+@pytest.mark.parametrize("code", [250, 451, 550])
+def test_a_doubt_that_is_read_after_a_later_claim_is_listed(one_mailing: type[Ledger], code: int) -> None:
+    """Both were forgotten; the later one, whatever came of it, was of a message that may have been out already."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.copy_the_database()
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.reply(0, 250, heard=False)
+    model.oversleep(0)
+    model.expire("south")
+    model.time_passes()
+    model.take_a_turn(model.open_batches().index(model.batch_of(1)), "south", [code])
+    model.crash(0)
+    model.put_the_copy_back()
+    model.reconcile("south", give_up=False)
+    model.reconcile("north", give_up=False)
+    assert not model.behind
+    model.counts_equal_rows_and_states_move_as_allowed()
+    model.teardown()
+    with reading() as session:
+        one = session.execute(select(Delivery.was_uncertain, Delivery.attempts).where(Delivery.seq == 1)).one()
+    assert one.was_uncertain
+    assert one.attempts >= 2
+
+
+@pytest.mark.parametrize("first", HOSTS)
+def test_an_acceptance_is_brought_back_whichever_host_is_first(one_mailing: type[Ledger], first: str) -> None:
+    """Each host is asked once, as the documents say."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "south", "")
+    model.send_end(0, lost=False)
+    model.oversleep(0)
+    model.expire("north")
+    model.copy_the_database()
+    model.reply(0, 250, heard=True)
+    model.end_turn(0, "")
+    model.take_a_turn(0, "north", [250])
+    model.put_the_copy_back()
+    for host in sorted(HOSTS, key=lambda host: host != first):
+        model.reconcile(host, give_up=False)
+    if model.behind:
+        model.reconcile(HOSTS[0], give_up=False)
+    assert not model.behind
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.sent
+    model.teardown()
+
+
+@pytest.mark.parametrize("copied", ["in hand", "in doubt"])
+def test_who_gives_up_a_claim_believes_no_other_that_nothing_was_sent(one_mailing: type[Ledger], copied: str) -> None:
+    """The last claim's recorder is there and says that it began nothing; the one before is lost."""
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.claim(0, 0, "north", "")
+    if copied == "in hand":
+        model.copy_the_database()
+    model.send_end(0, lost=False)
+    model.reply(0, 250, heard=False)
+    model.host_goes("north")
+    model.expire("south")
+    if copied == "in doubt":
+        model.copy_the_database()
+    model.retry(State.uncertain)
+    model.gone.clear()
+    model.take_a_turn(0, "north", [550])
+    model.host_goes("north")
+    model.claim(1, model.open_batches().index(model.batch_of(1)), "south", "")
+    model.end_turn(1, "")
+    model.put_the_copy_back()
+    model.reconcile("south", give_up=True)
+    for _ in range(2):
+        model.counts_equal_rows_and_states_move_as_allowed()
+        assert model.last[1] == State.uncertain
+        model.time_passes()
+    model.teardown()
+
+
+def test_who_gives_up_a_claim_doubts_also_what_was_found_not_to_be_sent(one_mailing: type[Ledger]) -> None:
+    """It waited to be queued again when the copy was made."""
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.claim(0, 0, "north", "")
+    model.host_goes("north")
+    model.expire("south")
+    model.host_returns(rebooted=False)
+    model.recover("north")
+    model.copy_the_database()
+    model.time_passes()
+    model.take_a_turn(model.open_batches().index(model.batch_of(1)), "north", [250] * BATCH)
+    model.host_goes("north")
+    model.put_the_copy_back()
+    model.reconcile("south", give_up=True)
+    for _ in range(2):
+        model.counts_equal_rows_and_states_move_as_allowed()
+        assert model.last[1] == State.uncertain
+        model.time_passes()
+    model.teardown()
+
+
+def test_who_gives_up_a_claim_still_hears_of_an_older_one(one_mailing: type[Ledger]) -> None:
+    """That it was accepted, whatever the lost one did."""
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.oversleep(0)
+    model.expire("south")
+    model.copy_the_database()
+    model.take_a_turn(0, "south", [250])
+    model.host_goes("south")
+    model.reply(0, 250, heard=True)
+    model.end_turn(0, "")
+    model.put_the_copy_back()
+    model.reconcile("north", give_up=True)
     model.counts_equal_rows_and_states_move_as_allowed()
     assert model.last[1] == State.sent
     model.teardown()
