@@ -1,12 +1,15 @@
 """Attempts at a delivery: where there is more than one, each is kept, with its claim and what came of it."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from mailer.ledger.models import Attempt, Delivery
-from mailer.ledger.states import State
+from mailer.ledger.batches import run_of
+from mailer.ledger.models import Attempt, Batch, Delivery
+from mailer.ledger.states import State, move
 
 NOT_SENT = "not sent: its worker's recorder says so"
 """The reason of what is uncertain still, and waits to be queued again."""
@@ -28,6 +31,16 @@ def take_up(session: Session, *theirs: ColumnElement[bool], **values: Any) -> No
     )
 
 
+def take_up_in(session: Session, batch: Batch, states: Mapping[int, str]) -> None:
+    """Queue deliveries {seq: state} of a batch again, in the same batch."""
+    counts = dict(batch.counts)
+    for state, number in Counter(states.values()).items():
+        move(counts, state, State.queued, number)
+    batch.counts = counts
+    if states:
+        take_up(session, run_of(batch), Delivery.seq.in_(states))
+
+
 def keep_first(session: Session, *theirs: ColumnElement[bool]) -> None:
     """Keep the first attempt at deliveries, whose row is to say something else. The later ones were kept when made."""
     kept = {
@@ -40,5 +53,9 @@ def keep_first(session: Session, *theirs: ColumnElement[bool]) -> None:
         "reply": Delivery.reply,
         "at": Delivery.at,
     }
-    only_one = Delivery.attempts == 1, Delivery.claim != NO_CLAIM, or_(Delivery.state != State.uncertain, IN_DOUBT)
-    session.execute(insert(Attempt).from_select(list(kept), select(*kept.values()).where(*theirs, *only_one)))
+    is_kept = exists().where(
+        Attempt.mailing_id == Delivery.mailing_id, Attempt.seq == Delivery.seq, Attempt.number == 1
+    )
+    session.execute(
+        insert(Attempt).from_select(list(kept), select(*kept.values()).where(*theirs, Delivery.attempts == 1, ~is_kept))
+    )

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from config import trouble
 from config.database import database_time, reading, transaction
 from config.settings import settings
-from mailer.ledger.attempts import take_up
+from mailer.ledger.attempts import take_up, take_up_in
 from mailer.ledger.batches import members
 from mailer.ledger.models import Batch, Delivery
-from mailer.ledger.states import State, check, move, take_out
+from mailer.ledger.states import State, check, take_out
 from mailer.models import Mailing, MailingState
 
 log = logging.getLogger(__name__)
@@ -109,11 +109,8 @@ def _regroup(session: Session, mailing_id: int) -> list[int]:
 
 def _open_again(session: Session, batch: Batch, deliveries: list[tuple[int, State]]) -> None:
     """Queue a batch's deliveries again in the batch itself: they are so many that they need no other."""
-    _queue(session, batch.mailing_id, [seq for seq, _ in deliveries], batch.number)
-    counts = dict(batch.counts)
-    for state, number in Counter(state for _, state in deliveries).items():
-        move(counts, state, State.queued, number)
-    batch.counts, batch.state = counts, "open"
+    take_up_in(session, batch, dict(deliveries))
+    batch.state = "open"
 
 
 def _queue(session: Session, mailing_id: int, seqs: list[int], batch: int, *, anew: bool = False) -> None:

@@ -1,6 +1,6 @@
 """Evidence that comes after its claim was ended or forgotten: it resolves what is in doubt."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,18 +8,13 @@ from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
 from config.database import database_time
-from mailer.ledger.attempts import IN_DOUBT, NOT_SENT, take_up
+from mailer.ledger.attempts import IN_DOUBT, NO_CLAIM, NOT_SENT, take_up_in
 from mailer.ledger.batches import next_retry
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.outcomes import Outcome, only_count, outcomes_of, write
 from mailer.ledger.recorder import Evidence, Step
-from mailer.ledger.states import State, counted_as, move
+from mailer.ledger.states import REACHED, UNDECIDED, State, counted_as, move
 from mailer.models import Mailing, MailingState
-
-REACHED = (State.sent, State.bounced, State.complained)
-"""The states of what was accepted."""
-_UNDECIDED = (State.deferred, State.failed, State.uncertain)
-"""Those of what may have been tried again since."""
 
 
 def resolve_late(session: Session, evidence: Evidence, *, only_accepted: bool = False) -> int:
@@ -75,18 +70,19 @@ def _resolve_uncertain(
 
 
 def _resolve_what_went_on(session: Session, evidence: Evidence, outcomes: Sequence[Outcome]) -> int:
-    """What was in doubt and was queued again: that the attempt in doubt was accepted is the last word on it."""
+    """What was in doubt and was queued again: that the attempt in doubt was accepted is the last word on it.
+
+    So it is on what is in doubt because this claim was given up as lost.
+    """
     accepted = {outcome.seq: outcome for outcome in outcomes if outcome.state is State.sent}
-    attempts = session.execute(
-        select(Attempt.seq, Attempt.number).where(
-            Attempt.mailing_id == evidence.mailing_id, Attempt.seq.in_(accepted), Attempt.claim == evidence.claim
-        )
+    was_attempted = exists().where(
+        Attempt.mailing_id == Delivery.mailing_id, Attempt.seq == Delivery.seq, Attempt.claim == evidence.claim
     )
-    numbers = {row.seq: row.number for row in attempts}
     theirs = (
         Delivery.mailing_id == evidence.mailing_id,
-        Delivery.seq.in_(numbers),
+        Delivery.seq.in_(accepted),
         Delivery.state.not_in(REACHED),
+        was_attempted | (IN_DOUBT & (Delivery.claim == NO_CLAIM)),
     )
     resolved = 0
     for _, batch in _batches_with(session, evidence.mailing_id, theirs):
@@ -99,8 +95,7 @@ def _resolve_what_went_on(session: Session, evidence: Evidence, outcomes: Sequen
             # That attempt was counted when it was in doubt.
             counted[state].append(accepted[row.seq]._replace(was_attempted=False))
         for state, group in counted.items():
-            old = {outcome.seq: (numbers[outcome.seq], None) for outcome in group}
-            write(session, batch, state, evidence.claim, group, old, evidence.relay_id, recorder_read=True)
+            write(session, batch, state, evidence.claim, group, {}, evidence.relay_id, recorder_read=True)
             resolved += len(group)
         if batch.state == "open" and not batch.counts.get(State.queued):
             batch.state = "done"
@@ -109,16 +104,12 @@ def _resolve_what_went_on(session: Session, evidence: Evidence, outcomes: Sequen
 
 def _count_what_was_decided(session: Session, evidence: Evidence, outcomes: Sequence[Outcome]) -> None:
     """What an earlier claim's acceptance decided while this one sent it again, and another ended this one."""
-    begun = {outcome.seq: outcome for outcome in outcomes}
-    is_counted = exists().where(
-        Attempt.mailing_id == Delivery.mailing_id, Attempt.seq == Delivery.seq, Attempt.claim == evidence.claim
-    )
+    begun = {outcome.seq: outcome for outcome in outcomes if evidence.made}
     theirs = (
         Delivery.mailing_id == evidence.mailing_id,
         Delivery.seq.in_(begun),
         Delivery.state.in_(REACHED),
         Delivery.claim < evidence.claim,
-        ~is_counted,
     )
     for _, batch in _batches_with(session, evidence.mailing_id, theirs):
         rows = session.execute(select(Delivery.seq, Delivery.attempts).where(*theirs, Delivery.batch == batch.number))
@@ -145,8 +136,9 @@ def write_known(
 ) -> int:
     """Write outcomes of a claim that the database forgot, where it knows of none as late; how many.
 
-    What failed or was uncertain may have been tried again since, so what is known of a later claim takes its place;
-    that it was accepted takes any's. What takes no place was an attempt all the same.
+    What failed or was uncertain may have been tried again since, so what is known of a later claim takes its place.
+    That it was accepted takes any's, and so does the doubt for the sake of lost claims. What takes no place was an
+    attempt all the same.
     """
     known = {outcome.seq: outcome for outcome in outcomes}
     theirs = Delivery.mailing_id == mailing_id, Delivery.seq.in_(known), Delivery.state != State.skipped
@@ -160,13 +152,9 @@ def write_known(
         again = {
             row.seq: row.state
             for row in rows
-            if row.state in _UNDECIDED and (row.claim < claim or known[row.seq].state is State.sent)
+            if row.state in UNDECIDED and (row.claim < claim or claim == NO_CLAIM or known[row.seq].state is State.sent)
         }
-        counts = dict(batch.counts)
-        for state, times in Counter(again.values()).items():
-            move(counts, state, State.queued, times)
-        batch.counts = counts
-        take_up(session, Delivery.mailing_id == mailing_id, Delivery.seq.in_(again))
+        take_up_in(session, batch, again)
         old = {
             row.seq: (row.attempts, row.deferred_since) for row in rows if row.state == State.queued or row.seq in again
         }

@@ -71,7 +71,10 @@ class Batch(Base):
 
 
 class Attempt(Base):
-    """An attempt at a delivery that was queued again, the first one included. Append-only."""
+    """An attempt at a delivery that was queued again, the first one included.
+
+    Append-only: one in doubt has another row if it is resolved while it is the last.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (Index("ix_attempt_delivery", "mailing_id", "seq"),)

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from config.bulk import update_texts
 from config.database import UtcTime, database_time, in_seconds
 from config.settings import settings
+from mailer.ledger.attempts import keep_first, take_up_in
 from mailer.ledger.batches import RUN, held_by, read_run, run_of
 from mailer.ledger.models import Attempt, Batch, Delivery
 from mailer.ledger.recorder import Entry, Evidence, Step
-from mailer.ledger.states import State, move
+from mailer.ledger.states import UNDECIDED, State, move
 from mailer.models import Mailing, OnUncertain
 
 LONGEST_WAIT = 1800.0
@@ -29,9 +30,9 @@ _AS_FROZEN: Before = 0, None
 _HELD = (
     select(Batch).where(*held_by(bindparam("mailing_id"), bindparam("number"), bindparam("claim"))).with_for_update()
 )
-_of_batch = and_(Delivery.batch == bindparam("number"), Delivery.state == State.queued)
-_NOT_AS_FROZEN = select(Delivery.seq, Delivery.attempts, Delivery.deferred_since, _of_batch.label("is_queued")).where(
-    RUN, or_(not_(_of_batch), Delivery.attempts > 0, Delivery.deferred_since.is_not(None))
+_is_queued = and_(Delivery.batch == bindparam("number"), Delivery.state == State.queued)
+_NOT_AS_FROZEN = select(Delivery.seq, Delivery.batch, Delivery.state, Delivery.attempts, Delivery.deferred_since).where(
+    RUN, or_(not_(_is_queued), Delivery.attempts > 0, Delivery.deferred_since.is_not(None))
 )
 """Of a batch's run all but what it queued for the first time, which is nearly all: that need not be read."""
 
@@ -89,12 +90,20 @@ def record(
         return False
     known = {outcome.seq: outcome for outcome in outcomes}
     old: dict[int, Before] = {}
+    again: dict[int, str] = {}
     decided: dict[int, int] = {}
     for row in read_run(session, _NOT_AS_FROZEN, batch):
-        if row.is_queued:
+        of_batch = row.batch == number
+        if of_batch and row.state == State.queued:
             old[row.seq] = row.attempts, row.deferred_since
-        elif row.seq in known:
+        elif row.seq not in known:
+            continue
+        elif of_batch and row.state in UNDECIDED and known[row.seq].state is State.sent:
+            # Decided by a reconciliation, from a later claim's recorder: that it was accepted is the last word.
+            old[row.seq], again[row.seq] = (row.attempts, row.deferred_since), row.state
+        else:
             decided[row.seq] = row.attempts
+    take_up_in(session, batch, again)
     only_count(session, batch, claim, [known.pop(seq) for seq in decided], decided, relay_id)
     write(session, batch, State.claimed, claim, list(known.values()), old, relay_id, recorder_read)
     batch.state = "open" if batch.counts.get(State.queued) else "done"
@@ -112,21 +121,28 @@ def only_count(
 ) -> None:
     """Count attempts at what was decided without them, for another's outcome was known first.
 
-    `attempts`: how many there were of each. Who was reached twice by this, or may have been, is marked.
+    `attempts`: how many there were of each. Who was reached twice by this, or may have been, is marked. What of it
+    was counted before is not counted again.
     """
+    if not outcomes:
+        return
+    theirs = Attempt.mailing_id == batch.mailing_id, Attempt.seq.in_(attempts), Attempt.claim == claim
+    counted = set(session.scalars(select(Attempt.seq).where(*theirs)))
     made = [
         {"seq": outcome.seq, "number": attempts[outcome.seq] + 1, "state": outcome.state, "reply": outcome.reply}
         for outcome in outcomes
-        if outcome.was_attempted
+        if outcome.was_attempted and outcome.seq not in counted
     ]
     if not made:
         return
+    them = run_of(batch), Delivery.seq.in_([attempt["seq"] for attempt in made])
+    keep_first(session, *them)
     same = {"mailing_id": batch.mailing_id, "claim": claim, "relay_id": relay_id, "at": database_time(session)}
     session.execute(insert(Attempt), [{**attempt, **same} for attempt in made])
     twice = [attempt["seq"] for attempt in made if attempt["state"] in (State.sent, State.uncertain)]
     session.execute(
         update(Delivery)
-        .where(run_of(batch), Delivery.seq.in_([attempt["seq"] for attempt in made]))
+        .where(*them)
         .values(attempts=Delivery.attempts + 1, was_uncertain=Delivery.was_uncertain | Delivery.seq.in_(twice))
     )
 
@@ -170,7 +186,7 @@ def write(
         repeated = [
             {"mailing_id": batch.mailing_id, "seq": seq, "number": number, "reply": outcome.reply, **same}
             for outcome in group
-            if (seq := outcome.seq) in old and (number := old[seq][0] + was_attempted) > 1
+            if was_attempted and (seq := outcome.seq) in old and (number := old[seq][0] + 1) > 1
         ]
         if repeated:
             session.execute(insert(Attempt), repeated)

@@ -71,7 +71,7 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
             session.merge(Fact(name=READ, value={"claims": sorted(read)}))
         else:
             if missing:
-                uncertain = _doubt_the_rest(session, highest)
+                uncertain = _doubt_the_rest(session)
             session.execute(update(ClaimCounter).where(ClaimCounter.id == 1).values(value=highest))
             session.merge(Fact(name=READ, value={"claims": []}))
         _close_empty_batches(session)
@@ -138,7 +138,7 @@ def _apply(session: Session, evidence: Evidence) -> int:
     return write_known(session, mailing.id, outcomes_of(evidence), claim=evidence.claim, relay_id=evidence.relay_id)
 
 
-def _doubt_the_rest(session: Session, highest: int) -> int:
+def _doubt_the_rest(session: Session) -> int:
     """Call uncertain whatever a lost recorder may have sent: all that waits in an active mailing."""
     active = (MailingState.sending, MailingState.paused)
     batches = session.scalars(
@@ -154,9 +154,9 @@ def _doubt_the_rest(session: Session, highest: int) -> int:
         seqs = session.scalars(select(Delivery.seq).where(members(batch), waits)).all()
         reason = "the database went back in time, and the recorder is lost"
         doubts = [Outcome(seq, State.uncertain, reason=reason) for seq in seqs]
-        number += write_known(session, batch.mailing_id, doubts, claim=highest, relay_id=None)
+        number += write_known(session, batch.mailing_id, doubts, claim=NO_CLAIM, relay_id=None)
         # That they were refused or not sent no recorder proves any more: a lost claim may have sent them since.
-        doubted = members(batch), Delivery.state == State.uncertain
+        doubted = members(batch), Delivery.state == State.uncertain, Delivery.claim != NO_CLAIM
         keep_first(session, *doubted)
         session.execute(update(Delivery).where(*doubted).values(claim=NO_CLAIM))
     return number

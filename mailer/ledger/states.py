@@ -44,6 +44,12 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 
+REACHED = (State.sent, State.bounced, State.complained)
+"""Of what was accepted."""
+UNDECIDED = (State.deferred, State.failed, State.uncertain)
+"""Of what may go out again."""
+
+
 class ForbiddenTransitionError(RuntimeError):
     """A change of state that the table above does not have: a defect, never a person's mistake."""
 

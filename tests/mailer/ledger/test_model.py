@@ -37,7 +37,7 @@ from mailer.ledger import recorder, recovery, reports, witness
 from mailer.ledger.claims import Claim, claim_batch, renew
 from mailer.ledger.deferrals import regroup_due
 from mailer.ledger.models import Attempt, Batch, ClaimCounter, Delivery, Fact
-from mailer.ledger.outcomes import outcomes_of, record
+from mailer.ledger.outcomes import Outcome, outcomes_of, record
 from mailer.ledger.reconcile import reconcile
 from mailer.ledger.states import TRANSITIONS, State
 from mailer.ledger.witness import LedgerWentBackError
@@ -514,6 +514,7 @@ class Ledger(RuleBasedStateMachine):
                 )
             ).all()
             batches = session.execute(select(Batch.number, Batch.counts, Batch.state, Batch.claim, Batch.due_at)).all()
+            firsts = session.scalars(select(Attempt.seq).where(Attempt.number == 1)).all()
         by_batch: dict[int, Counter[str]] = defaultdict(Counter)
         for row in rows:
             by_batch[row.batch][row.state if row.state != State.skipped else f"skipped:{row.reason}"] += 1
@@ -526,6 +527,7 @@ class Ledger(RuleBasedStateMachine):
         for one in self.workers.values():
             if one.claim.lease.may_begin() and not one.stale:
                 assert (one.claim.batch, "claimed", one.claim.number) in {(b.number, b.state, b.claim) for b in batches}
+        assert len(firsts) == len(set(firsts)), "a first attempt is kept twice"
         now = {row.seq: row.state for row in rows}
         for seq, old in self.last.items():
             assert now[seq] in reachable(old), f"delivery {seq} went from {old} to {now[seq]}"
@@ -997,6 +999,152 @@ def test_who_gives_up_a_claim_doubts_also_what_was_found_not_to_be_sent(one_mail
         model.counts_equal_rows_and_states_move_as_allowed()
         assert model.last[1] == State.uncertain
         model.time_passes()
+    model.teardown()
+
+
+def told(seq: int) -> tuple[str, int, bool, list[tuple[int, int, str]]]:
+    """A delivery's state, number of attempts, mark of a doubt, and those attempts that are kept: number, claim, state."""
+    with reading() as session:
+        row = session.execute(
+            select(Delivery.state, Delivery.attempts, Delivery.was_uncertain).where(Delivery.seq == seq)
+        ).one()
+        kept = session.execute(
+            select(Attempt.number, Attempt.claim, Attempt.state).where(Attempt.seq == seq).order_by(Attempt.id)
+        )
+        return row.state, row.attempts, row.was_uncertain, [tuple(one) for one in kept]
+
+
+def test_what_waits_for_a_relay_is_kept_once(one_mailing: type[Ledger]) -> None:
+    """It was attempted once; what no relay took since is no attempt."""
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.take_a_turn(0, "north", [451] * BATCH)
+    for _ in range(3):
+        model.time_passes()
+        model.claim(0, model.open_batches().index(model.batch_of(1)), "north", "")
+        claim = model.workers.pop(0).claim
+        waiting = [Outcome(due.seq, State.deferred, reason="no relay", was_attempted=False) for due in claim.due]
+        with transaction() as session:
+            assert record(session, claim.mailing_id, claim.batch, claim.number, waiting, relay_id=None)
+        claim.recorder.mark_recorded()
+        claim.recorder.close()
+    model.time_passes()
+    model.counts_equal_rows_and_states_move_as_allowed()
+    state, attempts, _, kept = told(1)
+    assert (state, attempts, [(number, what) for number, _, what in kept]) == ("queued", 1, [(1, "deferred")])
+    model.teardown()
+
+
+def test_who_gives_up_doubts_also_what_the_last_claim_deferred(one_mailing: type[Ledger]) -> None:
+    """Its recorder is there, and a lost one may be of a message before it."""
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.copy_the_database()
+    model.take_a_turn(0, "north", [250] * BATCH)
+    model.take_a_turn(0, "south", [451] * BATCH)
+    model.host_goes("north")
+    model.put_the_copy_back()
+    model.reconcile("south", give_up=True)
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert set(model.last.values()) == {State.uncertain}
+    model.teardown()
+
+
+def test_a_lost_host_that_returns_is_believed_what_was_accepted(one_mailing: type[Ledger]) -> None:
+    """Of each of its claims, after they were given up."""
+    model = one_mailing()
+    model.begin_anew("leave")
+    model.copy_the_database()
+    model.take_a_turn(0, "north", [250] * BATCH)
+    model.take_a_turn(0, "north", [250] * BATCH)
+    model.host_goes("north")
+    model.put_the_copy_back()
+    model.reconcile("south", give_up=True)
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert set(model.last.values()) == {State.uncertain}
+    model.host_returns(rebooted=False)
+    model.be_on("north")
+    assert reconcile().resolved == PEOPLE
+    assert reconcile().resolved == 0
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert set(model.last.values()) == {State.sent}
+    assert told(1) == ("sent", 1, False, [])
+    model.teardown()
+
+
+@pytest.mark.parametrize("ends", ["end_turn", "crash"])
+def test_an_attempt_is_counted_once(one_mailing: type[Ledger], ends: str) -> None:
+    """By whoever settles it first, and by no reconciliation again."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.copy_the_database()
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.oversleep(0)
+    model.expire("south")
+    model.time_passes()
+    model.claim(1, model.open_batches().index(model.batch_of(1)), "south", "")
+    model.send_end(1, lost=False)
+    for worker in (1, 0):
+        model.reply(worker, 250, heard=True)
+    model.end_turn(0, "")
+    model.put_the_copy_back()
+    model.reconcile("north", give_up=False)
+    getattr(model, ends)(1, *([""] if ends == "end_turn" else []))
+    for host in ("south", "north", "south"):
+        model.recover(host)
+        model.reconcile(host, give_up=False)
+    state, attempts, doubted, kept = told(1)
+    assert (state, attempts, doubted, [number for number, _, _ in kept]) == ("sent", 2, True, [1, 2])
+    model.teardown()
+
+
+def test_a_claim_that_was_never_made_attempted_nothing(one_mailing: type[Ledger]) -> None:
+    """Although its host was rebooted, and its recorder proves nothing."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    model.send_end(0, lost=False)
+    model.oversleep(0)
+    model.expire("south")
+    model.time_passes()
+    model.claim(1, model.open_batches().index(model.batch_of(1)), "south", "before")
+    model.gone.add("south")
+    model.host_returns(rebooted=True)
+    model.reply(0, 250, heard=True)
+    model.end_turn(0, "")
+    model.recover("south")
+    state, attempts, _, kept = told(1)
+    assert (state, attempts, len(kept)) == ("sent", 1, 1)
+    model.teardown()
+
+
+def test_an_acceptance_is_not_overtaken_by_what_was_read_while_it_was_in_hand(one_mailing: type[Ledger]) -> None:
+    """The copy has it in hand; a later claim, which was refused for now, is brought back before its turn is over."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "south", "")
+    model.send_end(0, lost=False)
+    model.copy_the_database()
+    model.oversleep(0)
+    model.expire("north")
+    model.time_passes()
+    model.take_a_turn(model.open_batches().index(model.batch_of(1)), "north", [451])
+    model.reply(0, 250, heard=True)
+    model.put_the_copy_back()
+    for host in HOSTS:
+        model.reconcile(host, give_up=False)
+    model.end_turn(0, "")
+    model.counts_equal_rows_and_states_move_as_allowed()
+    assert model.last[1] == State.sent
+    model.reconcile("north", give_up=False)
+    assert not model.behind
+    state, attempts, _, kept = told(1)
+    assert (state, attempts, [(number, what) for number, _, what in kept]) == (
+        "sent",
+        2,
+        [(1, "deferred"), (2, "sent")],
+    )
     model.teardown()
 
 
