@@ -29,7 +29,7 @@ from mailer.ledger.states import State
 from mailer.models import Mailing, MailingState, OnUncertain
 from subscribers.models import Basis, List, Reason, Standing, Subscriber, Subscription, Suppression
 from tasks.housekeeping import settle_cancelled
-from tests.mailer.ledger.test_model import rows_of
+from tests.mailer.ledger.model import rows_of
 from tests.press import claims_expire, mailing_state, open_office, send_mailing, set_up, states, write_folder
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

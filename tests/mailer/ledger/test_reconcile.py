@@ -27,8 +27,8 @@ from subscribers.lists import create_list
 from subscribers.models import List
 from tasks.app import app
 from tasks.housekeeping import do_what_is_due
+from tests.mailer.ledger.model import rows_of
 from tests.mailer.ledger.test_claims import end_all, take
-from tests.mailer.ledger.test_model import rows_of
 from tests.press import frozen, mailing_state, open_office, send_mailing, set_up, states, work, write_folder
 from tests.receiver import Receiver
 
