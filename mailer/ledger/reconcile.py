@@ -52,12 +52,13 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
         with transaction() as session:
             ended = _end_claims_in_hand(session, files)
         return Reconciled(0, 0, ended + _settle_late(files, only_accepted=False), 0)
+    resolved = _settle_late(files, only_accepted=True)  # before others may send it again
     with transaction() as session:
         # Who claims locks a batch, then the counter; here it is the other way, but until it is right nobody claims.
         known = session.scalar(_LAST_CLAIM.with_for_update()) or 0
         highest = witness.seen()
         claims = highest - known + _in_hand(session)
-        resolved = _end_claims_in_hand(session, files)
+        resolved += _end_claims_in_hand(session, files)
         read = set(_claims_read(session))
         for claim in sorted(set(files) - read):
             evidence = recorder.read(files[claim]) if known < claim <= highest else None
@@ -75,7 +76,8 @@ def reconcile(*, give_up: bool = False) -> Reconciled:
             session.execute(update(ClaimCounter).where(ClaimCounter.id == 1).values(value=highest))
             session.merge(Fact(name=READ, value={"claims": []}))
         _close_empty_batches(session)
-    resolved += _settle_late(files, only_accepted=missing > 0)
+    if not missing:
+        resolved += _settle_late(files, only_accepted=False)
     return Reconciled(claims, 0 if give_up else missing, resolved, uncertain)
 
 
