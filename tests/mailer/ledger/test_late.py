@@ -55,6 +55,23 @@ def test_what_was_uncertain_and_went_out_again_says_so(one_mailing: type[Ledger]
     model.teardown()
 
 
+def test_an_acceptance_that_nobody_heard_is_listed_as_uncertain(one_mailing: type[Ledger]) -> None:
+    """More cannot be known: what went out again was refused."""
+    model = one_mailing()
+    model.begin_anew("resend")
+    model.claim(0, 0, "north", "")
+    for heard in (False, True, True):
+        model.send_end(0, lost=False)
+        model.reply(0, 250, heard=heard)
+    model.end_turn(0, "")
+    model.time_passes()
+    model.take_a_turn_at(1, "north", [550])
+    model.counts_equal_rows_and_states_move_as_allowed()
+    state, attempts, doubted, kept = told(1)
+    assert (state, attempts, doubted, [what for _, _, what in kept]) == ("failed", 2, True, ["uncertain", "failed"])
+    model.teardown()
+
+
 def test_nothing_waits_for_what_a_person_has_queued_again(one_mailing: type[Ledger]) -> None:
     """It would have been queued again in an hour."""
     model = one_mailing()
