@@ -33,12 +33,13 @@ def take_up(session: Session, *theirs: ColumnElement[bool], **values: Any) -> No
 
 def take_up_in(session: Session, batch: Batch, states: Mapping[int, str]) -> None:
     """Queue deliveries {seq: state} of a batch again, in the same batch."""
+    if not states:
+        return
     counts = dict(batch.counts)
     for state, number in Counter(states.values()).items():
         move(counts, state, State.queued, number)
     batch.counts = counts
-    if states:
-        take_up(session, run_of(batch), Delivery.seq.in_(states))
+    take_up(session, run_of(batch), Delivery.seq.in_(states))
 
 
 def keep_first(session: Session, *theirs: ColumnElement[bool]) -> None:
